@@ -1,0 +1,244 @@
+"""The records that flow through the pipeline.
+
+All are frozen. Times are seconds from the start of the recording (``None`` where a transcript came
+without times), units are in the names. Nothing here computes anything but trivial views.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["agent", "customer", "other", "unknown"]
+AnswerValue = Literal["met", "partial", "missed", "not_applicable", "cannot_tell"]
+Direction = Literal["inbound", "outbound"]
+Side = Literal["left", "right"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, ``start_s <= end_s``."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A recognised word; ``probability`` in [0, 1] is the recogniser's own."""
+
+    start_s: float
+    end_s: float
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one side says until the other side takes over."""
+
+    role: Role
+    text: str
+    start_s: float | None = None
+    end_s: float | None = None
+    words: tuple[Word, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A dialogue move found in the words of a turn (``id`` is the cue's, e.g. ``apology_for_issue``).
+
+    ``turn`` is the index of the turn, ``quote`` the words of it that make the move.
+    """
+
+    id: str
+    turn: int
+    quote: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """Speech that starts while the other side holds the floor.
+
+    ``start_s``..``end_s`` is the time both speak; ``held_s`` is how long the other had held the floor.
+    """
+
+    by: Role
+    start_s: float
+    end_s: float
+    kind: Literal["competitive", "backchannel"]
+    at_s: float
+    held_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """From the last word before the hold to the first word after it."""
+
+    start_s: float
+    end_s: float
+    announced: bool
+    reason_given: bool
+    thanked: bool
+    music: bool
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedVoice:
+    """A stretch in which a speaker's voice is raised against that speaker's own calm baseline."""
+
+    role: Role
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Who talked how long and how fast; words per minute of own speech, ``None`` without speech."""
+
+    agent_s: float
+    customer_s: float
+    overlap_s: float
+    silence_s: float
+    agent_wpm: int | None
+    customer_wpm: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What was measured from the sound. Absent where only a transcript was given.
+
+    ``overlap_measurable`` is False where two voices cannot be told apart while both speak;
+    ``effort_measurable`` lists the roles whose voice effort could be judged.
+    """
+
+    interruptions: tuple[Interruption, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    dead_air: tuple[Span, ...] = ()
+    raised_voice: tuple[RaisedVoice, ...] = ()
+    talk: Talk | None = None
+    overlap_measurable: bool = True
+    effort_measurable: tuple[Role, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Who, when and where: from a sidecar, a manifest or the file name."""
+
+    call_id: str
+    agent_id: str = "unknown"
+    agent_name: str | None = None
+    team: str | None = None
+    customer_id: str | None = None
+    queue: str | None = None
+    direction: Direction | None = None
+    started_at: str | None = None
+    agent_channel: Side | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """What made the words, so that a figure can be traced to its makers."""
+
+    transcribe: str
+    diarize: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """Everything known about a call before any judgement: the whole input of scoring.
+
+    Stored as it is, so that a call can be scored again under another rubric without any model.
+    ``roles_confidence`` is how sure it is which side is the agent (1 where it was given).
+    ``sound`` is None for transcript input without times. ``speech_s`` is the time anybody spoke
+    (None without times).
+    """
+
+    metadata: Metadata
+    turns: tuple[Turn, ...]
+    engines: Engines
+    language: str | None = None
+    recording_sha256: str | None = None
+    duration_s: float | None = None
+    channels: int | None = None
+    sound: Sound | None = None
+    speech_s: float | None = None
+    roles_confidence: float = 1.0
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Who said what when; ``what`` says in a few words why it matters."""
+
+    role: Role
+    start_s: float | None
+    end_s: float | None
+    quote: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionResult:
+    """One criterion's answer. ``points`` is None where the criterion leaves the denominator."""
+
+    id: str
+    answer: AnswerValue
+    points: float | None
+    max_points: float
+    confidence: float
+    reason: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A fact for the review queue; never scored against the agent."""
+
+    id: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RubricRef:
+    """Which rubric judged."""
+
+    id: str
+    version: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """The judgement of a call under one rubric.
+
+    ``score`` and ``uncapped_score`` are 0–100 over the applicable criteria, None where none applies
+    or none can be told. ``coverage`` is the share of the applicable weight that could be judged.
+    ``failed_by`` names the auto-fail rule that capped ``score``.
+    """
+
+    rubric: RubricRef
+    score: float | None
+    uncapped_score: float | None
+    coverage: float
+    failed_by: str | None
+    criteria: tuple[CriterionResult, ...]
+    flags: tuple[Flag, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """A scored call: the facts and the judgement of them."""
+
+    facts: CallFacts
+    scorecard: Scorecard
