@@ -1,0 +1,209 @@
+"""A recording file becomes 16 kHz samples per channel, with what is wrong with it said plainly.
+
+Decoding goes through PyAV, which carries its own FFmpeg libraries: no system FFmpeg is needed.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.errors import RecordingError
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+
+SAMPLE_RATE = 16_000
+"""Hz; what Whisper, Silero and the pyannote models are trained on."""
+
+MIN_HEADER_RATE_HZ = 4_000
+"""Below this no speech codec works; a header that says so is damaged."""
+
+SILENT_DBFS = -75.0
+"""Loudest 20 ms frame below this: nothing was recorded (G.711's quietest step lies near -72 dBFS)."""
+
+COPY_RESIDUAL_DB = -30.0
+"""Difference of two channels this far under their level: one signal on both channels. Two legs of a
+call with line noise of their own differ by far more."""
+
+CLIPPED_SHARE = 0.001
+"""Share of the sounding samples that stick to the channel's peak. Unclipped speech measured
+below 0.0001 on the development calls."""
+
+TRUNCATED_S = 0.5
+"""Missing time against the header before a file counts as truncated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A decoded recording.
+
+    Attributes
+    ----------
+    samples : np.ndarray [shape=(channels, n)], float32 in [-1, 1], 16 kHz
+        One row a channel: two rows for true stereo, one for mono (also mono copied to two channels).
+    channels : int
+        Channels of the file as it came, 1 or 2.
+    warnings : tuple of str
+        Findings that do not stop scoring: ``truncated``, ``mono_as_stereo``, ``clipped``.
+    """
+
+    path: Path
+    sha256: str
+    samples: np.ndarray
+    channels: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        return self.samples.shape[1] / SAMPLE_RATE
+
+
+def sha256_of(path: Path) -> str:
+    """Content hash of a file, hexadecimal.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise RecordingError(f"{path}: {_reason(error)}") from error
+
+
+def load(path: Path, *, max_duration_s: float) -> Recording:
+    """Decode a recording once and look for what is wrong with it.
+
+    Raises
+    ------
+    RecordingError
+        The file cannot be scored: unreadable, empty, no audio, more than two channels, longer than
+        ``max_duration_s``, silent, or not a number in its samples.
+    """
+    sha256 = sha256_of(path)
+    if path.stat().st_size == 0:
+        raise RecordingError(f"{path}: the file is empty (0 bytes); record or copy it again")
+    samples, expected_s = _decode(path, max_duration_s)
+    channels = samples.shape[0]
+    if not np.isfinite(samples).all():
+        raise RecordingError(
+            f"{path}: the audio holds values that are not numbers (NaN or infinite); export it again"
+        )
+    if _loudest_dbfs(samples) < SILENT_DBFS:
+        raise RecordingError(
+            f"{path}: silent, no sound above {SILENT_DBFS:.0f} dBFS; check the recorder's inputs"
+        )
+    warnings = []
+    if expected_s is not None and samples.shape[1] / SAMPLE_RATE < expected_s - TRUNCATED_S:
+        warnings.append("truncated")
+    if channels == 2 and _is_copy(samples):
+        warnings.append("mono_as_stereo")
+        samples = samples[:1]
+    if any(_clipped_share(channel) > CLIPPED_SHARE for channel in samples):
+        warnings.append("clipped")
+    return Recording(path, sha256, samples, channels, tuple(warnings))
+
+
+def _decode(path: Path, max_duration_s: float) -> tuple[np.ndarray, float | None]:
+    """Samples [shape=(channels, n)] at 16 kHz and the duration that the header promises."""
+    import av
+
+    try:
+        container = av.open(str(path), mode="r", metadata_errors="ignore")
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise RecordingError(
+            f"{path}: not a readable audio file ({_reason(error)}); give a recording that FFmpeg can decode"
+        ) from error
+    with container:
+        stream = next(iter(container.streams.audio), None)
+        if stream is None:
+            raise RecordingError(f"{path}: holds no audio track; give a sound recording")
+        channels, rate = stream.codec_context.channels, stream.codec_context.sample_rate
+        if rate < MIN_HEADER_RATE_HZ:
+            raise RecordingError(
+                f"{path}: the header says {rate} Hz, expected at least {MIN_HEADER_RATE_HZ}; the file is damaged, export it again"
+            )
+        if not 1 <= channels <= 2:
+            raise RecordingError(
+                f"{path}: {channels} channels, expected 1 (mono) or 2 (agent and customer); mix or split it down first"
+            )
+        expected_s = _header_duration_s(container, stream)
+        too_long = f"{path}: longer than {max_duration_s / 3600:g} h; split it or raise max_duration_s in the settings"
+        if expected_s is not None and expected_s > max_duration_s:
+            raise RecordingError(too_long)
+        resampler = av.AudioResampler(
+            format="fltp", layout="stereo" if channels == 2 else "mono", rate=SAMPLE_RATE
+        )
+        blocks: list[np.ndarray] = []
+        decoded = 0
+        try:
+            for frame in _frames(container, stream):
+                frame.pts = None  # broken time stamps must not make the resampler drop samples
+                for block in resampler.resample(frame):
+                    blocks.append(block.to_ndarray())
+                    decoded += block.samples
+                if decoded > max_duration_s * SAMPLE_RATE:
+                    raise RecordingError(too_long)
+            blocks += [block.to_ndarray() for block in resampler.resample(None)]
+        except av.error.FFmpegError:
+            pass  # the file breaks off; what was decoded so far is scored, with a warning
+    if not blocks:
+        raise RecordingError(f"{path}: no sound could be decoded; the file is empty or damaged, export it again")
+    return np.concatenate(blocks, axis=1, dtype=np.float32), expected_s
+
+
+def _frames(container: "InputContainer", stream: "AudioStream") -> Iterator["AudioFrame"]:
+    """Decoded frames; a damaged packet is passed over, what follows may still be good."""
+    import av
+
+    for packet in container.demux(stream):
+        try:
+            yield from packet.decode()
+        except av.error.InvalidDataError:
+            continue
+
+
+def _header_duration_s(container: "InputContainer", stream: "AudioStream") -> float | None:
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return container.duration / 1e6 if container.duration is not None else None
+
+
+def _loudest_dbfs(samples: np.ndarray) -> float:
+    frame = SAMPLE_RATE // 50
+    if samples.shape[1] < frame:
+        return float("-inf")
+    usable = samples[:, : samples.shape[1] // frame * frame].reshape(samples.shape[0], -1, frame)
+    return float(10 * np.log10((usable**2).mean(axis=2).max() + 1e-12))
+
+
+def _is_copy(samples: np.ndarray) -> bool:
+    """Whether both channels carry one signal, possibly at another gain."""
+    left, right = samples.astype(np.float64)
+    power = float(left @ left)
+    if power == 0 or not right.any():
+        return False
+    gain = float(left @ right) / power
+    residual = right - gain * left
+    return bool(10 * np.log10((residual @ residual + 1e-12) / (right @ right)) < COPY_RESIDUAL_DB)
+
+
+def _clipped_share(channel: np.ndarray) -> float:
+    """Share of the sounding samples within 3 % of the channel's peak (0 to 1)."""
+    level = np.abs(channel)
+    peak = level.max()
+    sounding = int((level > 0.05 * peak).sum())
+    return float((level > 0.97 * peak).sum()) / sounding if sounding else 0.0
+
+
+def _reason(error: Exception) -> str:
+    """The operating system's words for an error, without the path that the caller names already."""
+    return getattr(error, "strerror", None) or type(error).__name__

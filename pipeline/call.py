@@ -1,0 +1,61 @@
+"""THE path of a call, top to bottom: recording -> facts -> scorecard."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import activity, audio, findings, roles, separate, sound
+from pipeline.cues import load_cues
+from pipeline.engines import SpeechEngines
+from pipeline.records import CallFacts, CallResult, Metadata
+from pipeline.rounding import rounded
+from pipeline.rubric import Rubric
+from pipeline.score import score
+from pipeline.voices import take_turns
+
+
+def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
+    """Everything that can be heard in a recording: the words, who says them, how it sounds.
+
+    Raises
+    ------
+    RecordingError
+        The recording cannot be scored; the message names it and the remedy.
+    ModelError
+        A speech model is missing or cannot run here.
+    """
+    settings = engines.settings
+    recording = audio.load(path, max_duration_s=settings.max_duration_s)
+    maps = [activity.listen(channel) for channel in recording.samples]
+    if len(maps) == 2:
+        parts = separate.by_channel(recording.samples, maps)
+    else:
+        parts = separate.by_diarization(recording.samples[0], maps[0], engines.diarizer)
+    script = engines.transcriber.transcribe(
+        recording.samples, parts.to_recognise(), metadata.language or settings.language
+    )
+    voices = parts.voices(script.channels)
+    said = take_turns(voices)
+    cue_set = load_cues(script.language) if script.language else None
+    cast = roles.cast(voices, said, metadata, settings.agent_channel, cue_set)
+    turns = tuple(replace(turn, role=cast.role_of[voice]) for voice, turn in said)
+    cues = cue_set.find(turns) if cue_set else ()
+    facts = CallFacts(
+        metadata=metadata,
+        turns=turns,
+        engines=engines.names(len(maps)),
+        language=script.language,
+        recording_sha256=recording.sha256,
+        duration_s=recording.duration_s,
+        channels=recording.channels,
+        sound=sound.measure(recording, voices, cast.role_of, turns, cues, parts.music),
+        speech_s=sound.speech_s(voices, cast.role_of),
+        roles_confidence=cast.confidence,
+        warnings=recording.warnings + parts.warnings,
+    )
+    doubts = findings.doubts(facts, script, language_known=cue_set is not None)
+    return rounded(replace(facts, warnings=facts.warnings + doubts))
+
+
+def judge(facts: CallFacts, rubric: Rubric) -> CallResult:
+    """Score what was heard. No model: the same facts and rubric give the same result."""
+    return CallResult(facts, score(facts, rubric))

@@ -1,0 +1,72 @@
+"""Who starts to speak while the other holds the floor: competitive interruptions and backchannels.
+
+The definitions are the rubric guide's. A *competitive interruption* starts while the other side has
+held the floor for at least 1 s, both then speak at once for at least 0.5 s, and it is no
+backchannel. A *backchannel* is at most three words in under 1 s and leaves the floor where it is.
+"""
+
+from collections.abc import Sequence
+
+from pipeline.records import Interruption, Role, Span, Word
+from pipeline.spans import Spans, close_gaps, intersection
+
+MIN_FLOOR_S = 1.0
+"""The other must have held the floor this long (rubric guide)."""
+
+MIN_OVERLAP_S = 0.5
+"""Both must speak at once this long (rubric guide); shorter is the usual slip at a turn's end."""
+
+BACKCHANNEL_MAX_S = 1.0
+BACKCHANNEL_MAX_WORDS = 3
+"""A backchannel is shorter than this and has no more words (rubric guide)."""
+
+SPURT_PAUSE_S = 0.35
+"""Pauses inside a stretch of talk; one this long ends it."""
+
+FLOOR_PAUSE_S = 1.0
+"""A speaker who goes on after a pause this short, with nobody else speaking in it, kept the floor."""
+
+
+def measure(
+    speech: dict[Role, Spans], words: dict[Role, Sequence[Word]]
+) -> tuple[Interruption, ...]:
+    """All interruptions and backchannels between agent and customer, in order of time.
+
+    Parameters
+    ----------
+    speech : speech of each side, at the resolution it was measured
+    words : words of each side, in order of time
+    """
+    found = []
+    pairs: tuple[tuple[Role, Role], ...] = (("agent", "customer"), ("customer", "agent"))
+    for by, other in pairs:
+        spurts = close_gaps(speech.get(by, ()), SPURT_PAUSE_S)
+        floors = close_gaps(speech.get(other, ()), FLOOR_PAUSE_S)
+        others = close_gaps(speech.get(other, ()), SPURT_PAUSE_S)
+        for spurt in spurts:
+            event = _judge(by, spurt, floors, others, words.get(by, ()))
+            if event is not None:
+                found.append(event)
+    return tuple(sorted(found, key=lambda event: (event.start_s, event.by)))
+
+
+def _judge(
+    by: Role, spurt: Span, floors: Spans, others: Spans, words: Sequence[Word]
+) -> Interruption | None:
+    """The event that a stretch of talk is, if any."""
+    floor = next((f for f in floors if f.start_s < spurt.start_s < f.end_s), None)
+    if floor is None:
+        return None
+    held_s = spurt.start_s - floor.start_s
+    said = sum(spurt.start_s <= (w.start_s + w.end_s) / 2 <= spurt.end_s for w in words)
+    short = spurt.duration_s < BACKCHANNEL_MAX_S and said <= BACKCHANNEL_MAX_WORDS
+    if short:
+        if floor.end_s < spurt.end_s:
+            return None  # a quick answer that slips under the end of a turn
+        return Interruption(by, spurt.start_s, spurt.end_s, "backchannel", spurt.start_s, held_s)
+    both = intersection((spurt,), others)
+    if held_s < MIN_FLOOR_S or not both or both[0].start_s > spurt.start_s + SPURT_PAUSE_S:
+        return None
+    if both[0].duration_s < MIN_OVERLAP_S:
+        return None
+    return Interruption(by, both[0].start_s, both[0].end_s, "competitive", spurt.start_s, held_s)

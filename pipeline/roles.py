@@ -1,0 +1,108 @@
+"""Which voice is the agent's.
+
+Metadata and settings decide first. Without them it is decided from what is said and how the call
+opens: agents talk in service formulas, read from systems and ask for identity; customers speak of
+their own things and needs. Both assignments are held against the cues, and the better one wins, with
+a confidence; where they are too close, nobody is called anything.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.cues import CueSet
+from pipeline.records import Direction, Metadata, Role, Turn
+from pipeline.voices import PROMPT, Voice
+
+AGENT_MOVES = frozenset(
+    {
+        "alternative",
+        "apology_for_issue",
+        "ask_repeat",
+        "hold_announcement",
+        "hold_thanks",
+        "identity_check",
+        "manner_named",
+        "more_help",
+        "reassurance",
+        "recap",
+        "transfer",
+        "transfer_destination",
+        "understanding",
+    }
+)
+"""Agents' cues that fire at least three times as often on agents' words as on customers' (89
+development calls); each counts once."""
+
+OPENS = 1.0
+"""The one who opens an inbound call is the agent: worth one turn of phrase."""
+
+MIN_MARGIN = 2.0
+"""Turns of phrase by which the better assignment must lead. On 89 development calls 86 lead by this
+much, none of them wrongly."""
+
+MARGIN_SCALE = 0.8
+"""Log odds a turn of phrase: one wrong call among 90 assumed at the smallest margin accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The role of each voice, and how sure that is (0.5 to 1; 1 where it was given)."""
+
+    role_of: Mapping[str, Role]
+    confidence: float
+
+
+def cast(
+    voices: Sequence[Voice],
+    said: Sequence[tuple[str, Turn]],
+    metadata: Metadata,
+    agent_channel: str,
+    cues: CueSet | None,
+) -> Roles:
+    """The role of every voice: from metadata, else from the setting, else from what is said.
+
+    Parameters
+    ----------
+    said : voice and turn, in order of time
+    agent_channel : the setting, ``left``, ``right`` or ``auto``
+    cues : of the call's language; without them nobody can be told from what is said
+    """
+    labels = [voice.label for voice in voices if voice.label != PROMPT]
+    agent = metadata.agent_channel or agent_channel
+    if agent in labels:
+        found = Roles({label: "agent" if label == agent else "customer" for label in labels}, 1.0)
+    else:
+        found = _decide([s for s in said if s[0] != PROMPT], cues, metadata.direction)
+    everybody: dict[str, Role] = dict.fromkeys(labels, "unknown")
+    return Roles(everybody | dict(found.role_of) | {PROMPT: "other"}, found.confidence)
+
+
+def _decide(
+    turns: Sequence[tuple[str, Turn]], cues: CueSet | None, direction: Direction | None
+) -> Roles:
+    """Roles from the words of a call; nobody has one where that is too close to call."""
+    voices = sorted({voice for voice, _ in turns})
+    unknown = Roles({voice: "unknown" for voice in voices}, 0.5)
+    if cues is None or not 1 <= len(voices) <= 2:
+        return unknown
+    leads = {voice: _agent_like(voice, turns, cues) for voice in voices}
+    if direction != "outbound":
+        leads[turns[0][0]] += OPENS
+    first, *rest = voices
+    margin = leads[first] - (leads[rest[0]] if rest else 0.0)
+    if abs(margin) < MIN_MARGIN:
+        return unknown
+    confidence = 1 / (1 + math.exp(-MARGIN_SCALE * abs(margin)))
+    agent = first if margin > 0 else (rest[0] if rest else None)
+    role_of: dict[str, Role] = {v: "agent" if v == agent else "customer" for v in voices}
+    return Roles(role_of, confidence)
+
+
+def _agent_like(voice: str, turns: Sequence[tuple[str, Turn]], cues: CueSet) -> float:
+    """How much more a voice sounds like an agent than like a customer, in turns of phrase."""
+    own = [turn for owner, turn in turns if owner == voice]
+    as_agent = [c.id for c in cues.find([replace(turn, role="agent") for turn in own])]
+    as_customer = [c.id for c in cues.find([replace(turn, role="customer") for turn in own])]
+    phrases = as_agent.count("agent_talk") - as_customer.count("customer_talk")
+    return phrases + len(AGENT_MOVES & set(as_agent))

@@ -1,0 +1,85 @@
+"""A call as voices: what each of them says and when, before anybody knows who is the agent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.records import Span, Turn, Word
+from pipeline.spans import Spans, close_gaps, overlap_s
+
+PROMPT = "prompt"
+"""Label of the queue voice inside hold music: nobody's role but ``other``."""
+
+UTTERANCE_PAUSE_S = 0.7
+"""A pause this long ends an utterance. Pauses inside turns are mostly shorter, gaps between turns
+have their median near 0.2 s (Heldner & Edlund 2010), but a new voice ends a turn anyhow."""
+
+TURN_PAUSE_S = 3.0
+"""After a silence this long the same voice starts a new turn: before and after a hold are two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One voice of a call. ``speech`` may overlap other voices' speech."""
+
+    label: str
+    speech: Spans
+    words: tuple[Word, ...]
+
+
+def share_out(words: Sequence[Word], speech: dict[str, Spans]) -> list[Voice]:
+    """Give each word to the voice that speaks most of it (the nearest where none does)."""
+    taken: dict[str, list[Word]] = {label: [] for label in speech}
+    for word in words:
+        taken[max(speech, key=lambda label: _closeness(word, speech[label]))].append(word)
+    return [Voice(label, spans, tuple(taken[label])) for label, spans in speech.items()]
+
+
+def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
+    """The turns of a call with the voice that takes each, in order of their start.
+
+    A voice's words become utterances at its pauses; utterances of one voice that nobody comes
+    between become one turn. A backchannel inside an utterance stands after it and does not cut it.
+    """
+    spoken = sorted(
+        ((voice.label, utterance) for voice in voices for utterance in _utterances(voice)),
+        key=lambda item: (item[1][0].start_s, item[1][-1].end_s),
+    )
+    merged: list[tuple[str, list[Word]]] = []
+    for label, utterance in spoken:
+        last = merged[-1] if merged else None
+        if last and last[0] == label and utterance[0].start_s - last[1][-1].end_s < TURN_PAUSE_S:
+            last[1].extend(utterance)
+        else:
+            merged.append((label, list(utterance)))
+    speech = {voice.label: voice.speech for voice in voices}
+    return [(label, _turn(words, speech[label])) for label, words in merged]
+
+
+def _utterances(voice: Voice) -> list[list[Word]]:
+    utterances: list[list[Word]] = []
+    for word in voice.words:
+        if utterances and word.start_s - utterances[-1][-1].end_s < UTTERANCE_PAUSE_S:
+            utterances[-1].append(word)
+        else:
+            utterances.append([word])
+    return utterances
+
+
+def _turn(words: Sequence[Word], speech: Spans) -> Turn:
+    """A turn from its first to its last sound: the speech under its edge words, not their stamps."""
+    start_s, end_s = words[0].start_s, words[-1].end_s
+    joined = close_gaps(speech, UTTERANCE_PAUSE_S)
+    for span in joined:
+        if span.start_s < words[0].end_s and span.end_s > words[0].start_s:
+            start_s = min(start_s, max(span.start_s, start_s - UTTERANCE_PAUSE_S))
+        if span.start_s < words[-1].end_s and span.end_s > words[-1].start_s:
+            end_s = max(end_s, min(span.end_s, end_s + UTTERANCE_PAUSE_S))
+    return Turn("unknown", " ".join(word.text for word in words), start_s, end_s, tuple(words))
+
+
+def _closeness(word: Word, speech: Spans) -> float:
+    """Seconds of the word that the voice speaks; negative distance where it speaks none of it."""
+    shared = overlap_s(Span(word.start_s, word.end_s), speech)
+    if shared > 0 or not speech:
+        return shared if speech else float("-inf")
+    return -min(max(s.start_s - word.end_s, word.start_s - s.end_s) for s in speech)
