@@ -1,0 +1,81 @@
+"""Empathize: was the customer's feeling or situation acknowledged?"""
+
+from pipeline.criteria.occasion import Occasion, occasion
+from pipeline.criteria.view import INFERRED, Thresholds, Verdict, View, quote, quote_turn
+from pipeline.records import Cue, Evidence
+
+THRESHOLDS: frozenset[str] = frozenset()
+
+# "belittling", "doubting", … as the guide lists them.
+VIOLATIONS = ("belittling", "doubting", "blame", "calm_down", "agent_insult")
+# An apology takes a violation back when it comes within so many turns.
+FORGIVEN_WITHIN_TURNS = 4
+
+
+def judge(seen: View, _: Thresholds) -> Verdict:
+    found = occasion(seen)
+    violation = standing_violation(seen)
+    cause = _cause(seen, found)
+    if violation and (cause or violation.id in ("belittling", "agent_insult")):
+        evidence = quote(seen, violation, violation.id.replace("_", " "))
+        return Verdict(
+            "missed", f"The agent's words made it worse ({violation.id.replace('_', ' ')}).",
+            (cause, evidence) if cause else (evidence,),
+        )  # fmt: skip
+    if cause is None:
+        return Verdict(
+            "not_applicable", "There was no complaint and no sign of distress.", (), INFERRED
+        )
+    start = found.issue if found.issue is not None else 0
+    said = seen.first("acknowledgement", "reassurance", start=start) or _answering(seen, found)
+    if said:
+        return Verdict(
+            "met", "The agent acknowledged the customer's feeling or situation.",
+            (cause, quote(seen, said, "acknowledgement")),
+        )  # fmt: skip
+    return Verdict(
+        "missed", "Nothing the agent said acknowledged the customer's feeling or situation.",
+        (cause,), INFERRED,
+    )  # fmt: skip
+
+
+def standing_violation(seen: View, kinds: tuple[str, ...] = VIOLATIONS) -> Cue | None:
+    """The first violation that no apology took back soon after."""
+    for cue in seen.all(*kinds):
+        taken_back = seen.first(
+            "apology_for_issue", start=cue.turn + 1, stop=cue.turn + 1 + FORGIVEN_WITHIN_TURNS
+        )
+        if not taken_back:
+            return cue
+    return None
+
+
+def _cause(seen: View, found: Occasion) -> Evidence | None:
+    """What called for empathy: a complaint, words of distress, or a raised voice."""
+    if found.complaints:
+        return quote_turn(seen, found.complaints[0].turn, "complaint")
+    if found.distress:
+        return quote_turn(seen, found.distress[0].turn, "distress")
+    for raised in seen.facts.sound.raised_voice if seen.facts.sound else ():
+        if raised.role != "customer":
+            continue
+        for i in seen.turns_of("customer"):
+            start, end = seen.turns[i].start_s, seen.turns[i].end_s
+            if (
+                start is not None
+                and end is not None
+                and start < raised.end_s
+                and end > raised.start_s
+            ):
+                return quote_turn(seen, i, "raised voice")
+    return None
+
+
+def _answering(seen: View, found: Occasion) -> Cue | None:
+    """ "I understand" as the direct answer to a voiced problem or feeling."""
+    voiced = {c.turn for c in (*found.complaints, *found.distress)}
+    for cue in seen.all("understanding"):
+        before = seen.turns_of("customer", stop=cue.turn)
+        if before and before[-1] in voiced:
+            return cue
+    return None

@@ -1,0 +1,68 @@
+"""Follow up: does the customer know what happens next, or that all is done?"""
+
+from pipeline.criteria import solve
+from pipeline.criteria.occasion import occasion
+from pipeline.criteria.solve import HOSTILE, spare_abused
+from pipeline.criteria.view import GUESSED, INFERRED, Thresholds, Verdict, View, quote, quote_turn
+from pipeline.records import Evidence
+
+THRESHOLDS: frozenset[str] = frozenset()
+
+
+def judge(seen: View, _: Thresholds) -> Verdict:
+    found = occasion(seen)
+    if found.issue is None:
+        return Verdict("not_applicable", "The customer stated no issue.", (), INFERRED)
+    stated = quote_turn(seen, found.issue, "issue")
+    unwanted = found.outbound and seen.first("wants_no_contact", start=found.issue)
+    if unwanted and not seen.first("contact_stopped", start=found.issue):
+        return Verdict(
+            "missed", "Nothing says that the unwanted calls will end.", (stated,), INFERRED
+        )
+    # "Anything else?" confirms nothing where nothing was done.
+    settled = solve.judge(seen, {}).answer != "missed"
+    return spare_abused(seen, _judge_issue(seen, found.issue + 1, stated, settled))
+
+
+def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Verdict:
+    steps = [
+        c for c in seen.all("next_step", "transfer", start=start) if not seen.has(c.turn, *HOSTILE)
+    ]
+    for step in steps:
+        when = seen.first(
+            "time_named", "manner_named", "transfer_destination",
+            start=step.turn, stop=step.turn + 1,
+        )  # fmt: skip
+        if when:
+            return Verdict(
+                "met", "The agent named the next step with a time or a manner.",
+                (stated, quote(seen, step, "next step"), quote(seen, when, "time or manner")),
+            )  # fmt: skip
+    vague = seen.last("vague_promise", start=start)
+    closing = seen.last("more_help", "recap", start=start)
+    if closing and settled and not (vague and not steps and _unanswered(seen, vague.turn)):
+        return Verdict(
+            "met", "The agent confirmed that the matter is finished or asked whether it is.",
+            (stated, quote(seen, closing, "confirmation")), INFERRED,
+        )  # fmt: skip
+    waited = seen.last("just_wait", start=start)
+    if waited and not steps:
+        return Verdict(
+            "missed", "The customer was only told to wait.",
+            (stated, quote(seen, waited, "just wait")), INFERRED,
+        )  # fmt: skip
+    promised = steps[-1] if steps else vague
+    if promised:
+        return Verdict(
+            "partial", "The agent named a next step without a time or a manner.",
+            (stated, quote(seen, promised, "next step")), INFERRED,
+        )  # fmt: skip
+    return Verdict(
+        "missed", "The call ended without a next step or a confirmation that all is done.",
+        (stated,), GUESSED,
+    )  # fmt: skip
+
+
+def _unanswered(seen: View, promise: int) -> bool:
+    """After the promise the customer asks what happens next."""
+    return seen.first("asks_next", start=promise) is not None

@@ -1,0 +1,219 @@
+"""Dialogue moves found in words: apology, refusal, complaint, next step, …
+
+Which words make which move is data: ``rubrics/cues/<language>/*.yaml``, in the notation of
+:mod:`pipeline.patterns`. A language without a folder has no cues.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from pipeline.errors import RubricError
+from pipeline.normalise import Normalised, normalise
+from pipeline.patterns import PatternError, compile_list, compile_pattern
+from pipeline.records import Cue, Turn
+from pipeline.yamlfile import YamlFile, digest, read_yaml
+
+CUES_DIR = Path(__file__).resolve().parent.parent / "rubrics" / "cues"
+# How far back a guard ("not_after") may reach, in characters: about eight words.
+GUARD_REACH = 60
+
+
+class CueEntry(BaseModel):
+    """A cue as written in a cue file.
+
+    ``not_after`` are patterns that speak against it directly before, ``unless`` are other cues
+    that speak against it when found in the same words.
+    """
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    id: str
+    by: Literal["agent", "customer"]
+    meaning: str
+    patterns: list[str]
+    not_after: list[str] = []
+    unless: list[str] = []
+    must: list[str]
+    must_not: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CueDefinition:
+    """A cue ready to be looked for; ``entry`` keeps its meaning and examples."""
+
+    entry: CueEntry
+    expression: re.Pattern[str]
+    guard: re.Pattern[str] | None
+
+    def matches(self, words: Normalised) -> list[tuple[int, int]]:
+        """Where in the normalised text the move is made, unless its guard speaks against it."""
+        found = []
+        at = 0
+        while match := self.expression.search(words.text, at):
+            before = words.text[max(0, match.start() - GUARD_REACH) : match.start()]
+            guarded = self.guard is not None and self.guard.search(before)
+            if not guarded:
+                found.append((match.start(), match.end()))
+            # A guarded match hides no later one: go on with the next word only.
+            at = words.text.find(" ", match.start()) + 1 if guarded else match.end()
+            if at <= match.start():
+                break
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class CueSet:
+    """All cues of a language. ``hash`` changes with anything that may change what is found."""
+
+    language: str
+    definitions: tuple[CueDefinition, ...]
+    hash: str
+
+    def find(self, turns: Sequence[Turn]) -> tuple[Cue, ...]:
+        """Every cue in every turn of the side that the cue belongs to, in the order spoken.
+
+        A turn of an unknown role has none: who says a thing decides what it means.
+        """
+        cues: list[Cue] = []
+        for index, turn in enumerate(turns):
+            if turn.role not in ("agent", "customer"):
+                continue
+            words = normalise(turn.text)
+            found = {
+                definition.entry.id: definition.matches(words)
+                for definition in self.definitions
+                if definition.entry.by == turn.role
+            }
+            hits = [
+                (start, end, definition.entry.id)
+                for definition in self.definitions
+                for start, end in found.get(definition.entry.id, ())
+                if not any(
+                    start < other_end and end > other_start
+                    for rival in definition.entry.unless
+                    for other_start, other_end in found.get(rival, ())
+                )
+            ]
+            for start, end, name in sorted(hits):
+                first, last = words.source(start, end)
+                begin_s, end_s = words_time(turn, first, last)
+                cues.append(Cue(name, index, turn.text[first:last], begin_s, end_s))
+        return tuple(cues)
+
+
+def words_between(turn: Turn, first: int, last: int) -> list[int]:
+    """Indexes of the turn's words that lie in ``turn.text[first:last]``."""
+    inside, at = [], 0
+    for index, word in enumerate(turn.words):
+        text = word.text.strip()
+        start = turn.text.find(text, at)
+        if start < 0 or not text:
+            continue
+        at = start + len(text)
+        if start < last and at > first:
+            inside.append(index)
+    return inside
+
+
+def words_time(turn: Turn, first: int, last: int) -> tuple[float | None, float | None]:
+    """When ``turn.text[first:last]`` is said; the turn's times where its words have none."""
+    inside = words_between(turn, first, last)
+    if not inside:
+        return turn.start_s, turn.end_s
+    return turn.words[inside[0]].start_s, turn.words[inside[-1]].end_s
+
+
+def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
+    """The cues of a language ("en", "en-GB"); None where there are none."""
+    code = language.lower().replace("_", "-").split("-")[0]
+    place = folder / code
+    if not code.isalpha() or not place.is_dir():
+        return None
+    lists, list_content = _word_lists(place / "words.yaml")
+    definitions: dict[str, CueDefinition] = {}
+    positions: dict[str, tuple[YamlFile, int]] = {}
+    for path in sorted(place.glob("*.yaml")):
+        if path.name == "words.yaml":
+            continue
+        file = read_yaml(path)
+        for index, entry in enumerate(_entries(file)):
+            if entry.id in definitions:
+                raise file.error((index, "id"), f"cue {entry.id!r} is there already; rename one")
+            definitions[entry.id] = _define(entry, lists, file, index)
+            positions[entry.id] = (file, index)
+    for name, definition in definitions.items():
+        for number, rival in enumerate(definition.entry.unless):
+            if rival not in definitions or definitions[rival].entry.by != definition.entry.by:
+                file, index = positions[name]
+                raise file.error(
+                    (index, "unless", number),
+                    f"no cue {rival!r} of the same side; name one that the cue files define",
+                )
+    if not definitions:
+        raise RubricError(f"{place}: holds no cue files; add some or remove the folder")
+    content = [
+        d.entry.model_dump(exclude={"meaning", "must", "must_not"}) for d in definitions.values()
+    ]
+    return CueSet(code, tuple(definitions.values()), digest([list_content, content]))
+
+
+def _word_lists(path: Path) -> tuple[dict[str, str], Any]:
+    """Compiled word lists by name; a list may use the lists above it."""
+    if not path.exists():
+        return {}, {}
+    file = read_yaml(path)
+    try:
+        content = TypeAdapter(dict[str, list[str]]).validate_python(file.value, strict=True)
+    except ValidationError as error:
+        raise file.invalid(error) from None
+    lists: dict[str, str] = {}
+    for name, entries in content.items():
+        for index, entry in enumerate(entries):
+            _compiled(entry, lists, file, (name, index))
+        lists[name] = compile_list(entries, lists)
+    return lists, content
+
+
+def _entries(file: YamlFile) -> list[CueEntry]:
+    if not isinstance(file.value, list):
+        raise file.error((), "expected a list of cues, each starting with '- id:'")
+    entries = []
+    for index, value in enumerate(file.value):
+        try:
+            entries.append(CueEntry.model_validate(value))
+        except ValidationError as error:
+            raise file.invalid(error, (index,)) from None
+    return entries
+
+
+def _define(entry: CueEntry, lists: Mapping[str, str], file: YamlFile, index: int) -> CueDefinition:
+    for key in ("patterns", "must"):
+        if not getattr(entry, key):
+            raise file.error((index, key), "is empty; add at least one line")
+    patterns = [
+        _compiled(pattern, lists, file, (index, "patterns", i))
+        for i, pattern in enumerate(entry.patterns)
+    ]
+    guards = [
+        _compiled(pattern, lists, file, (index, "not_after", i))
+        for i, pattern in enumerate(entry.not_after)
+    ]
+    return CueDefinition(
+        entry,
+        re.compile(rf"(?<!\S)(?:{'|'.join(patterns)})"),
+        re.compile(rf"(?<!\S)(?:{'|'.join(guards)})\Z") if guards else None,
+    )
+
+
+def _compiled(
+    pattern: str, lists: Mapping[str, str], file: YamlFile, key: tuple[str | int, ...]
+) -> str:
+    try:
+        return compile_pattern(pattern, lists)
+    except PatternError as error:
+        raise file.error(key, f"the pattern {pattern!r} {error}") from None

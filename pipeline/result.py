@@ -1,0 +1,87 @@
+"""The call result as other programs read it, and facts as they are stored."""
+
+import json
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from pipeline.records import CallFacts, CallResult
+
+SCHEMA = 1
+TIME_DECIMALS = 3
+
+_FACTS = TypeAdapter(CallFacts)
+
+
+def to_dict(result: CallResult) -> dict[str, Any]:
+    """The call result in the documented shape and key order; times have three decimals."""
+    facts, card, sound = result.facts, result.scorecard, result.facts.sound
+    return {
+        "schema": SCHEMA,
+        "call_id": facts.metadata.call_id,
+        "agent_id": facts.metadata.agent_id,
+        "started_at": facts.metadata.started_at,
+        "recording_sha256": facts.recording_sha256,
+        "duration_s": _plain(facts.duration_s),
+        "channels": facts.channels,
+        "language": facts.language,
+        "rubric": _plain(card.rubric),
+        "engines": _plain(facts.engines),
+        "score": _plain(card.score),
+        "uncapped_score": _plain(card.uncapped_score),
+        "coverage": _plain(card.coverage),
+        "failed_by": card.failed_by,
+        "turns": [
+            {
+                "role": turn.role,
+                "start_s": _plain(turn.start_s),
+                "end_s": _plain(turn.end_s),
+                "text": turn.text,
+                "words": _plain(turn.words),
+            }
+            for turn in facts.turns
+        ],
+        "interruptions": [
+            {key: value for key, value in _plain(found).items() if key != "held_s"}
+            for found in (sound.interruptions if sound else ())
+        ],
+        "holds": _plain(sound.holds) if sound else [],
+        "dead_air": _plain(sound.dead_air) if sound else [],
+        "raised_voice": _plain(sound.raised_voice) if sound else [],
+        "talk": _plain(sound.talk) if sound else None,
+        "criteria": _plain(card.criteria),
+        "flags": _plain(card.flags),
+        "warnings": list(facts.warnings),
+    }
+
+
+def to_json_line(result: CallResult) -> str:
+    """One line of UTF-8 JSON; the same result always gives the same line."""
+    line = json.dumps(to_dict(result), ensure_ascii=False, allow_nan=False)
+    # Valid in JSON, but some readers of lines take them for line ends.
+    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def facts_to_json(facts: CallFacts) -> str:
+    """Facts for storage, without any loss."""
+    return _FACTS.dump_json(facts).decode()
+
+
+def facts_from_json(text: str) -> CallFacts:
+    """What :func:`facts_to_json` stored."""
+    return _FACTS.validate_json(text)
+
+
+def _plain(value: Any) -> Any:
+    """Records as dicts in the order of their fields, tuples as lists, numbers rounded."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
+        return round(value, TIME_DECIMALS)
+    return value

@@ -1,0 +1,156 @@
+"""From a call's facts to its scorecard. Deterministic: the same facts and rubric, the same card."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from pipeline.criteria import JUDGES
+from pipeline.criteria.view import Verdict, View, view
+from pipeline.cues import words_between
+from pipeline.flags import find_flags
+from pipeline.records import CallFacts, CriterionResult, Evidence, Role, Scorecard, Turn
+from pipeline.rubric import CannotTell, Criterion, Rubric
+
+# Share of the points that an answer earns; the other answers leave the denominator.
+SHARE = {"met": 1.0, "partial": 0.5, "missed": 0.0}
+TOO_SHORT = "too_short"
+# Times of words and turns may differ by rounding to milliseconds.
+ROUNDING_S = 0.001
+
+
+def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
+    """Judges every criterion of the rubric and adds up."""
+    cues = rubric.cues_for(facts.language or facts.metadata.language)
+    sides = _sides_reason(facts)
+    # Cues depend on who speaks; where that is unsure there are none.
+    seen = view(facts, cues.find(facts.turns) if cues and sides is None else ())
+    short = _short_reason(facts, rubric.cannot_tell)
+    results = tuple(
+        _result(criterion, _judge(criterion, seen, short, sides, cues is not None, rubric))
+        for criterion in rubric.criteria
+    )
+    uncapped, coverage = _total(results)
+    capped, failed_by = _cap(uncapped, results, seen, rubric)
+    return Scorecard(
+        rubric=rubric.ref,
+        score=capped,
+        uncapped_score=uncapped,
+        coverage=coverage,
+        failed_by=failed_by,
+        criteria=results,
+        flags=find_flags(seen, rubric.flags, capped),
+    )
+
+
+def _judge(
+    criterion: Criterion, seen: View, short: str | None, sides: str | None,
+    has_cues: bool, rubric: Rubric,
+) -> Verdict:  # fmt: skip
+    judge = JUDGES[criterion.judge]
+    reason = short or sides
+    if reason is None and judge.reads_words and not has_cues:
+        language = seen.facts.language or seen.facts.metadata.language
+        reason = f"There are no cues for the language {language!r}."
+    if reason is None and judge.reads_words:
+        reason = _unclear_reason(seen, rubric.cannot_tell.word_probability_below)
+    if reason is not None:
+        return Verdict("cannot_tell", reason)
+    verdict = judge.decide(seen, criterion.thresholds)
+    certainty = _probability(seen, verdict.evidence)
+    if certainty is None or not judge.reads_words:
+        return verdict
+    if verdict.answer in SHARE and certainty < rubric.cannot_tell.word_probability_below:
+        return Verdict("cannot_tell", "The words that matter were not recognised surely enough.")
+    return replace(verdict, confidence=verdict.confidence * certainty)
+
+
+def _result(criterion: Criterion, verdict: Verdict) -> CriterionResult:
+    share = SHARE.get(verdict.answer)
+    return CriterionResult(
+        id=criterion.id,
+        answer=verdict.answer,
+        points=None if share is None else share * criterion.weight,
+        max_points=criterion.weight,
+        # A certainty about nothing being tellable would only confuse.
+        confidence=0.0 if verdict.answer == "cannot_tell" else round(verdict.confidence, 3),
+        reason=verdict.reason,
+        evidence=verdict.evidence,
+    )
+
+
+def _total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
+    """Score over the judged criteria, and the share of the applicable weight that was judged."""
+    judged = [r for r in results if r.points is not None]
+    weight = sum(r.max_points for r in judged)
+    unknown = sum(r.max_points for r in results if r.answer == "cannot_tell")
+    if not weight:
+        # Nothing applied: all of nothing was judged. Nothing could be told: nothing was.
+        return None, 0.0 if unknown else 1.0
+    points = sum(r.points or 0.0 for r in judged)
+    return round(100 * points / weight, 1), round(weight / (weight + unknown), 3)
+
+
+def _cap(
+    uncapped: float | None, results: tuple[CriterionResult, ...], seen: View, rubric: Rubric
+) -> tuple[float | None, str | None]:
+    """The lowest cap of the auto-fail rules that apply, and the rule that sets it."""
+    answers = {r.id: r.answer for r in results}
+    applying = [
+        rule for rule in rubric.auto_fail
+        if (rule.cue is not None and seen.first(rule.cue))
+        or (rule.criterion is not None and answers[rule.criterion] == rule.answer)
+    ]  # fmt: skip
+    if uncapped is None or not applying:
+        return uncapped, None
+    lowest = min(applying, key=lambda rule: rule.score_at_most)
+    return min(uncapped, lowest.score_at_most), lowest.id
+
+
+def _short_reason(facts: CallFacts, limits: CannotTell) -> str | None:
+    words = sum(len(turn.text.split()) for turn in facts.turns)
+    if TOO_SHORT in facts.warnings or words < limits.fewer_words_than:
+        return "There is too little speech to judge anything."
+    if facts.speech_s is not None and facts.speech_s < limits.less_speech_than_s:
+        return "There is too little speech to judge anything."
+    return None
+
+
+def _sides_reason(facts: CallFacts) -> str | None:
+    if "one_sided_recording" in facts.warnings:
+        return "Only one side of the call was recorded."
+    if "roles_unsure" in facts.warnings:
+        return "Who is the agent and who is the customer is not sure."
+    for role in ("agent", "customer"):
+        if not any(turn.role == role and turn.text.strip() for turn in facts.turns):
+            return f"Nothing that the {role} said is in the transcript."
+    return None
+
+
+def _unclear_reason(seen: View, below: float) -> str | None:
+    """A side whose words are unsure throughout: absence of words there means nothing."""
+    roles: tuple[Role, ...] = ("agent", "customer")
+    for role in roles:
+        found = [w.probability for t in seen.turns if t.role == role for w in t.words]
+        if found and sum(found) / len(found) < below:
+            return f"The {role}'s words were not recognised surely enough."
+    return None
+
+
+def _probability(seen: View, evidence: Iterable[Evidence]) -> float | None:
+    """Mean probability of the words in the evidence; None where words carry none."""
+    found: list[float] = []
+    for item in evidence:
+        turn = next((t for t in seen.turns if _holds(t, item)), None)
+        if turn is not None:
+            at = turn.text.find(item.quote)
+            inside = words_between(turn, at, at + len(item.quote))
+            found += [turn.words[i].probability for i in inside]
+    return sum(found) / len(found) if found else None
+
+
+def _holds(turn: Turn, item: Evidence) -> bool:
+    """The evidence is quoted from this turn."""
+    if turn.role != item.role or item.quote not in turn.text:
+        return False
+    if item.start_s is None or turn.start_s is None or turn.end_s is None:
+        return True
+    return turn.start_s - ROUNDING_S <= item.start_s <= turn.end_s + ROUNDING_S
