@@ -53,20 +53,24 @@ class CamPlusPlus(Model):
         return MIN_FRAMES * 160 + 240
 
     def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
-        rows = []
-        for index, waveform in enumerate(waveforms):
-            if waveform.shape[1] < self.min_num_samples:
-                raise ValueError(f"expected at least {self.min_num_samples} samples, got {waveform.shape[1]}")
-            features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
-            if weights is not None:  # stretch the speaker's frames to the filter bank's
-                mask = F.interpolate(weights[index][None, None], size=len(features))[0, 0]
-                features = features[mask > 0.5]
-            if len(features) < MIN_FRAMES:
-                rows.append(torch.full((DIMENSION,), torch.nan, device=waveforms.device))
-                continue
-            features = features - features.mean(dim=0)  # shape: (frames, mel)
-            rows.append(self.network(features[None])[0])
+        if waveforms.shape[2] < self.min_num_samples:
+            raise ValueError(
+                f"expected at least {self.min_num_samples} samples, found {waveforms.shape[2]}"
+            )
+        if weights is None:
+            weights = torch.ones(len(waveforms), 1, device=waveforms.device)
+        rows = [self._embed(w, mask) for w, mask in zip(waveforms, weights, strict=True)]
         return torch.stack(rows)  # shape: (batch, 192)
+
+    def _embed(self, waveform: Tensor, mask: Tensor) -> Tensor:
+        """One row: ``waveform`` [shape=(1, n)], ``mask`` [shape=(frames,)]."""
+        if mask.mean() * waveform.shape[1] >= self.min_num_samples:  # absent speakers cost nothing
+            features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
+            own = F.interpolate(mask[None, None], size=len(features))[0, 0] > 0.5
+            features = features[own]  # shape: (frames, mel)
+            if len(features) >= MIN_FRAMES:
+                return self.network((features - features.mean(dim=0))[None])[0]
+        return torch.full((DIMENSION,), torch.nan, device=waveform.device)
 
 
 class _Network(nn.Module):
