@@ -9,6 +9,7 @@ the pauses of speech, is tonal, and is no voice to Silero.
 import threading
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -26,17 +27,29 @@ VAD_WINDOW = 512
 """Samples a Silero window (32 ms at 16 kHz), fixed by the model."""
 
 VAD_ONSET, VAD_KEEP = 0.3, 0.1
-"""Silero probability that starts a stretch of speech, and that keeps it going. The default 0.5 loses
-up to 97 % of a quiet or clipped telephone voice; at 0.1 the development channels keep 96-99 % of
-their speech while hold music stays below 0.1 nearly always."""
+"""Silero probability that starts a stretch of speech, and that keeps it going. The default 0.5
+loses up to 97 % of a quiet or clipped telephone voice; at 0.1 the development channels keep 96-99 %
+of their speech while hold music stays below 0.1 nearly always."""
 
 VAD_PAD_S = 0.15
 """Silero answers late at soft onsets; the energy decides inside this margin."""
 
 ABOVE_NOISE_DB = 8.0
-BELOW_SPEECH_DB = 24.0
-"""A frame sounds when it is this far above the channel's noise floor and not further than this under
-its speech level (ITU-T P.56 takes a margin of 15.9 dB for *active* speech; soft word ends lie lower)."""
+"""A frame sounds when it is this far above the channel's noise (its 5th percentile) ..."""
+
+BELOW_LOUD_DB = 35.0
+NEARBY_S = 3.0
+"""... and not further than this under the loudest frame nearby: the range of speech is about 30 dB
+(ANSI S3.5). Nearby and not in the whole call, so that a shout does not hide calm speech."""
+
+FAINT_DB = 20.0
+FAINT_ABOVE_NOISE_DB = 4.0
+SMOOTH_S = 0.05
+"""Where nothing nearby is this far above the noise, speech is faint: smoothed over this long, the
+noise varies by 0.5 dB only, and a smaller margin will do."""
+
+QUIETEST_NOISE_DBFS = -85.0
+"""Lines that send digital silence between words have no noise of their own."""
 
 MAX_WORD_PAUSE_S = 0.15
 """Stop closures inside and between words are shorter; they do not end a stretch of speech."""
@@ -78,7 +91,7 @@ def listen(samples: np.ndarray) -> SoundMap:
     """
     level_db = band_level_db(samples)
     voice = _voice_probability(samples, len(level_db))
-    sounding = _sounding(level_db, voice)
+    sounding = _sounding(level_db)
     voiced = _stretches(voice)
     speech_mask = sounding & voiced
     speech = drop_short(close_gaps(from_mask(speech_mask, FRAME_S), MAX_WORD_PAUSE_S), MIN_SPEECH_S)
@@ -109,22 +122,26 @@ _vad_lock = threading.Lock()
 
 
 @cache
-def _vad():  # type: ignore[no-untyped-def]
+def _vad() -> Any:
     from faster_whisper.vad import get_vad_model
 
     return get_vad_model()
 
 
-def _sounding(level_db: np.ndarray, voice: np.ndarray) -> np.ndarray:
-    """Frames that stand out of the line's noise. Shape (frames,), bool."""
-    floor_db = np.percentile(level_db, 5)
-    spoken = level_db[voice > VAD_ONSET]
-    loud_db = np.percentile(spoken if len(spoken) else level_db, 50)
-    return level_db > max(floor_db + ABOVE_NOISE_DB, loud_db - BELOW_SPEECH_DB)
+def _sounding(level_db: np.ndarray) -> np.ndarray:
+    """Frames that stand out of the line's noise and of what is loud around them: (frames,)."""
+    from scipy.ndimage import maximum_filter1d, uniform_filter1d
+
+    noise_db = max(float(np.percentile(level_db, 5)), QUIETEST_NOISE_DBFS)
+    loud_db = maximum_filter1d(level_db, round(NEARBY_S / FRAME_S))
+    sounding = level_db > np.maximum(noise_db + ABOVE_NOISE_DB, loud_db - BELOW_LOUD_DB)
+    smooth_db = uniform_filter1d(level_db, round(SMOOTH_S / FRAME_S))
+    faint = loud_db < noise_db + FAINT_DB
+    return np.asarray(sounding | (faint & (smooth_db > noise_db + FAINT_ABOVE_NOISE_DB)))
 
 
 def _stretches(voice: np.ndarray) -> np.ndarray:
-    """Hysteresis over Silero's probability: stretches above VAD_KEEP that reach VAD_ONSET, padded."""
+    """Hysteresis over Silero's probability: stretches above VAD_KEEP reaching VAD_ONSET, padded."""
     mask = np.zeros(len(voice), dtype=bool)
     pad = round(VAD_PAD_S / FRAME_S)
     for span in from_mask(voice > VAD_KEEP, FRAME_S):

@@ -25,16 +25,16 @@ MIN_HEADER_RATE_HZ = 4_000
 """Below this no speech codec works; a header that says so is damaged."""
 
 SILENT_DBFS = -75.0
-"""Loudest 20 ms frame below this: nothing was recorded (G.711's quietest step lies near -72 dBFS)."""
+"""Loudest 20 ms frame below this: nothing was recorded (G.711's quietest step: near -72 dBFS)."""
 
 COPY_RESIDUAL_DB = -30.0
 """Difference of two channels this far under their level: one signal on both channels. Two legs of a
 call with line noise of their own differ by far more."""
 
 CLIPPED_SHARE = 0.01
-"""Share of the sounding samples within 3 % of the channel's peak. Unclipped speech of the development
-data stays below 0.003 (coarse µ-law steps at the top included), speech overdriven by 6 dB lies above
-0.02. Counted before resampling, which rounds flat tops off."""
+"""Share of the sounding samples within 3 % of the channel's peak. Unclipped speech of the
+development data stays below 0.003 (coarse µ-law steps at the top included), speech overdriven by
+6 dB lies above 0.02. Counted before resampling, which rounds flat tops off."""
 
 LEVEL_STEPS = 1000
 """Resolution of the count of sample levels between silence and full scale."""
@@ -50,7 +50,7 @@ class Recording:
     Attributes
     ----------
     samples : np.ndarray [shape=(channels, n)], float32 in [-1, 1], 16 kHz
-        One row a channel: two rows for true stereo, one for mono (also mono copied to two channels).
+        One row a channel: two for true stereo, one for mono (also mono copied to two channels).
     channels : int
         Channels of the file as it came, 1 or 2.
     warnings : tuple of str
@@ -101,7 +101,8 @@ def load(path: Path, *, max_duration_s: float) -> Recording:
     channels = samples.shape[0]
     if not np.isfinite(samples).all():
         raise RecordingError(
-            f"{path}: the audio holds values that are not numbers (NaN or infinite); export it again"
+            f"{path}: the audio holds values that are not numbers (NaN or infinite); "
+            "export it again"
         )
     if _loudest_dbfs(samples) < SILENT_DBFS:
         raise RecordingError(
@@ -127,7 +128,8 @@ def _decode(path: Path, max_duration_s: float) -> tuple[np.ndarray, np.ndarray, 
         container = av.open(str(path), mode="r", metadata_errors="ignore")
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise RecordingError(
-            f"{path}: not a readable audio file ({_reason(error)}); give a recording that FFmpeg can decode"
+            f"{path}: not a readable audio file ({_reason(error)}); "
+            "give a recording that FFmpeg can decode"
         ) from error
     with container:
         stream = next(iter(container.streams.audio), None)
@@ -136,14 +138,19 @@ def _decode(path: Path, max_duration_s: float) -> tuple[np.ndarray, np.ndarray, 
         channels, rate = stream.codec_context.channels, stream.codec_context.sample_rate
         if rate < MIN_HEADER_RATE_HZ:
             raise RecordingError(
-                f"{path}: the header says {rate} Hz, expected at least {MIN_HEADER_RATE_HZ}; the file is damaged, export it again"
+                f"{path}: the header says {rate} Hz, expected at least {MIN_HEADER_RATE_HZ}; "
+                "the file is damaged, export it again"
             )
         if not 1 <= channels <= 2:
             raise RecordingError(
-                f"{path}: {channels} channels, expected 1 (mono) or 2 (agent and customer); mix or split it down first"
+                f"{path}: {channels} channels, expected 1 (mono) or 2 (agent and customer); "
+                "mix or split it down first"
             )
         expected_s = _header_duration_s(path, container, stream)
-        too_long = f"{path}: longer than {max_duration_s / 3600:g} h; split it or raise max_duration_s in the settings"
+        too_long = (
+            f"{path}: longer than {max_duration_s / 3600:g} h; "
+            "split it or raise max_duration_s in the settings"
+        )
         if expected_s is not None and expected_s > max_duration_s:
             raise RecordingError(too_long)
         layout = "stereo" if channels == 2 else "mono"
@@ -165,7 +172,9 @@ def _decode(path: Path, max_duration_s: float) -> tuple[np.ndarray, np.ndarray, 
         except av.error.FFmpegError:
             pass  # the file breaks off; what was decoded so far is scored, with a warning
     if not blocks:
-        raise RecordingError(f"{path}: no sound could be decoded; the file is empty or damaged, export it again")
+        raise RecordingError(
+            f"{path}: no sound could be decoded; the file is empty or damaged, export it again"
+        )
     return np.concatenate(blocks, axis=1, dtype=np.float32), level_counts, expected_s
 
 
@@ -194,7 +203,7 @@ def _header_duration_s(
 
 
 def _riff_size_ratio(path: Path) -> float:
-    """What a WAV file says of its size over its size, at least 1: FFmpeg looks at the latter only."""
+    """A WAV file's declared size over its real one, at least 1: FFmpeg looks at the latter only."""
     with path.open("rb") as file:
         header = file.read(12)
     declared = int.from_bytes(header[4:8], "little") + 8

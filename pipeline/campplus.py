@@ -151,7 +151,9 @@ class _ContextMask(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, dilation: int):
         super().__init__()
-        self.linear_local = nn.Conv1d(inputs, outputs, 3, padding=dilation, dilation=dilation, bias=False)
+        self.linear_local = nn.Conv1d(
+            inputs, outputs, 3, padding=dilation, dilation=dilation, bias=False
+        )
         self.linear1 = nn.Conv1d(inputs, inputs // 2, 1)
         self.linear2 = nn.Conv1d(inputs // 2, outputs, 1)
 
@@ -200,9 +202,7 @@ class _Projection(nn.Module):
     def __init__(self, inputs: int, outputs: int):
         super().__init__()
         self.linear = nn.Conv1d(inputs, outputs, 1, bias=False)
-        self.nonlinear = nn.Sequential(
-            OrderedDict(batchnorm=nn.BatchNorm1d(outputs, affine=False))
-        )
+        self.nonlinear = nn.Sequential(OrderedDict(batchnorm=nn.BatchNorm1d(outputs, affine=False)))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.nonlinear(self.linear(x[..., None]))[..., 0]

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 BUNDLED = "bundled"
 
 CLUSTERING = {"method": "average", "min_cluster_size": 12, "threshold": 0.7}
-"""Average linkage confuses similar voices less than pyannote's default centroid linkage (mean DER 0.083
-against 0.115 on 16 mono calls, 0.25 s collar). The threshold only matters where the number of
+"""Average linkage confuses similar voices less than pyannote's default centroid linkage (mean DER
+0.083 against 0.115 on 16 mono calls, 0.25 s collar). The threshold only matters where the number of
 speakers is open."""
 
 SAME_VOICE_SIMILARITY = 0.75
@@ -37,9 +37,9 @@ EMBEDDING_BATCH = 8
 class Diarization:
     """Speech per speaker.
 
-    ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every moment
-    to the one who most likely speaks, which is what words are labelled by. Both are keyed by the same
-    anonymous labels.
+    ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every
+    moment to the one who most likely speaks, which is what words are labelled by. Both are keyed by
+    the same anonymous labels.
     """
 
     speakers: dict[str, Spans]
@@ -93,8 +93,8 @@ class Diarizer:
             return Diarization({"speaker_0": merged}, {"speaker_0": merged})
         labels = output.speaker_diarization.labels()
         return Diarization(
-            {f"speaker_{i}": _spans(output.speaker_diarization, label) for i, label in enumerate(labels)},
-            {f"speaker_{i}": _spans(output.exclusive_speaker_diarization, label) for i, label in enumerate(labels)},
+            _by_speaker(output.speaker_diarization, labels),
+            _by_speaker(output.exclusive_speaker_diarization, labels),
         )
 
     def _load(self) -> "SpeakerDiarization":
@@ -104,7 +104,9 @@ class Diarizer:
         import torch
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torchcodec and FFmpeg are not needed: audio comes decoded
+            warnings.simplefilter(
+                "ignore"
+            )  # torchcodec and FFmpeg are not needed: audio comes decoded
             from pyannote.audio import Model, Pipeline
             from pyannote.audio.core.plda import PLDA
             from pyannote.audio.pipelines import SpeakerDiarization
@@ -138,12 +140,17 @@ class Diarizer:
 
 
 def _same_voice(prints: np.ndarray | None) -> bool:
-    """Whether two voice prints [shape=(speakers, dimension)] are one person's (or only one is there)."""
+    """Whether voice prints [shape=(speakers, dimension)] are one person's, or only one is there."""
     if prints is None or len(prints) < 2:
         return True
     a, b = prints[:2]
     norm = float(np.linalg.norm(a) * np.linalg.norm(b))
     return norm == 0 or float(a @ b) / norm > SAME_VOICE_SIMILARITY
+
+
+def _by_speaker(annotation: "Annotation", labels: list[str]) -> dict[str, Spans]:
+    """Speech of each of pyannote's labels, under our own anonymous ones."""
+    return {f"speaker_{i}": _spans(annotation, label) for i, label in enumerate(labels)}
 
 
 def _spans(annotation: "Annotation", label: str | None) -> Spans:

@@ -1,4 +1,4 @@
-"""The speech engines of a process: which device and precision they run on, loaded once and shared."""
+"""A process's speech engines: the device and precision they run on, loaded once and shared."""
 
 import os
 

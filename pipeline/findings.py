@@ -1,4 +1,4 @@
-"""What can be doubtful about a call: the warnings of a result, and what they mean in plain words."""
+"""What can be doubtful about a call: a result's warnings, and what they mean in plain words."""
 
 from pipeline.records import CallFacts
 from pipeline.transcribe import Transcript
@@ -12,7 +12,7 @@ WARNINGS = {
     "one_sided_recording": "Only one side of the call can be heard.",
     "roles_unsure": "Who is the agent cannot be told; name the agent's channel in the metadata.",
     "language_unsure": "The language was guessed; name it in the metadata.",
-    "unsupported_language": "There are no cues for this language: answers from words cannot be given.",
+    "unsupported_language": "No cues exist for this language: answers from words cannot be given.",
     "speech_without_words": "A part of the speech could not be transcribed.",
     "words_without_speech": "The recogniser invented words where nobody speaks; they were dropped.",
 }

@@ -6,7 +6,6 @@ file's SHA-256 must be the one recorded here.
 """
 
 import hashlib
-import os
 import tempfile
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -91,7 +90,8 @@ def verify(model: ModelFile) -> None:
     if digest.hexdigest() != model.sha256:
         packages = ", ".join(sorted({package for package, _ in model.parts}))
         raise ModelError(
-            f"{model.name}: content differs from the recorded SHA-256; reinstall the package {packages}"
+            f"{model.name}: content differs from the recorded SHA-256; "
+            f"reinstall the package {packages}"
         )
 
 
@@ -104,7 +104,8 @@ def _parts(model: ModelFile) -> list[Path]:
     paths = []
     for package, inside in model.parts:
         spec = find_spec(package)  # finds without importing: no foreign code runs
-        path = Path(next(iter(spec.submodule_search_locations))) / inside if spec and spec.submodule_search_locations else None
+        folders = spec.submodule_search_locations if spec else None
+        path = Path(folders[0]) / inside if folders else None
         if path is None or not path.is_file():
             raise ModelError(f"{model.name}: package {package} is not installed; {INSTALL_HINT}")
         paths.append(path)
@@ -122,4 +123,4 @@ def _replace(target: Path, content: bytes) -> None:
         return
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
         file.write(content)
-    os.replace(file.name, target)
+    Path(file.name).replace(target)

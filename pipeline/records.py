@@ -48,7 +48,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """A dialogue move found in the words of a turn (``id`` is the cue's, e.g. ``apology_for_issue``).
+    """A dialogue move found in a turn's words (``id`` is the cue's, e.g. ``apology_for_issue``).
 
     ``turn`` is the index of the turn, ``quote`` the words of it that make the move.
     """
@@ -64,7 +64,8 @@ class Cue:
 class Interruption:
     """Speech that starts while the other side holds the floor.
 
-    ``start_s``..``end_s`` is the time both speak; ``held_s`` is how long the other had held the floor.
+    ``start_s``..``end_s`` is the time both speak; ``held_s`` is how long the other had held the
+    floor.
     """
 
     by: Role

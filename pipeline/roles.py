@@ -2,8 +2,8 @@
 
 Metadata and settings decide first. Without them it is decided from what is said and how the call
 opens: agents talk in service formulas, read from systems and ask for identity; customers speak of
-their own things and needs. Both assignments are held against the cues, and the better one wins, with
-a confidence; where they are too close, nobody is called anything.
+their own things and needs. Both assignments are held against the cues, and the better one wins,
+with a confidence; where they are too close, nobody is called anything.
 """
 
 import math
@@ -83,7 +83,7 @@ def _decide(
 ) -> Roles:
     """Roles from the words of a call; nobody has one where that is too close to call."""
     voices = sorted({voice for voice, _ in turns})
-    unknown = Roles({voice: "unknown" for voice in voices}, 0.5)
+    unknown = Roles(dict.fromkeys(voices, "unknown"), 0.5)
     if cues is None or not 1 <= len(voices) <= 2:
         return unknown
     leads = {voice: _agent_like(voice, turns, cues) for voice in voices}

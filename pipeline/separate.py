@@ -77,7 +77,9 @@ def by_channel(samples: np.ndarray, maps: Sequence[SoundMap]) -> Separation:
     prompts = (maps[0].prompts, without(maps[1].prompts, maps[0].prompts))
     return Separation(
         speech=speech | {PROMPT: union(*prompts)},
-        owners=tuple({side: speech[side], PROMPT: p} for side, p in zip(SIDES, prompts, strict=True)),
+        owners=tuple(
+            {side: speech[side], PROMPT: p} for side, p in zip(SIDES, prompts, strict=True)
+        ),
         music=union(*(sound.music for sound in maps)),
         warnings=("channel_bleed",) if leaked_s >= MIN_BLEED_S else (),
     )

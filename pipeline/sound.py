@@ -27,9 +27,7 @@ def measure(
         role = role_of[voice.label]
         speech[role] = union(speech.get(role, ()), voice.speech)
         words.setdefault(role, []).extend(voice.words)
-    on_hold, dead_air = holds.measure(
-        _conversation(voices, role_of), music, cues, turns, recording.duration_s
-    )
+    on_hold, dead_air = holds.measure(_conversation(voices, role_of), music, cues, turns)
     raised, measurable = _raised(recording, voices, role_of)
     return Sound(
         interruptions=interruptions.measure(speech, words),

@@ -125,9 +125,7 @@ class Transcriber:
             ),
             language=language,
             language_probability=probability,
-            wordless_s=tuple(
-                total_s(_wordless(s, w)) for s, w in zip(speech, kept, strict=True)
-            ),
+            wordless_s=tuple(total_s(_wordless(s, w)) for s, w in zip(speech, kept, strict=True)),
             invented=sum(map(len, words)) - sum(map(len, kept)),
         )
 
@@ -190,7 +188,7 @@ class Transcriber:
 
 
 def _pack(speech: Sequence[Spans], length: int) -> list[list[_Piece]]:
-    """Windows of at most 30 s, each made of pieces of one channel. ``length``: samples a channel."""
+    """Windows of at most 30 s, each of pieces of one channel. ``length``: samples a channel."""
     windows: list[list[_Piece]] = []
     at = 0
     for channel, spans in enumerate(speech):

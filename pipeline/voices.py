@@ -66,7 +66,7 @@ def _utterances(voice: Voice) -> list[list[Word]]:
 
 
 def _turn(words: Sequence[Word], speech: Spans) -> Turn:
-    """A turn from its first to its last sound: the speech under its edge words, not their stamps."""
+    """A turn from first to last sound: the speech under its edge words, not their stamps."""
     start_s, end_s = words[0].start_s, words[-1].end_s
     joined = close_gaps(speech, UTTERANCE_PAUSE_S)
     for span in joined:

@@ -1,7 +1,7 @@
 """Holds and dead air: long stretches in which neither side speaks to the other.
 
-A hold is such a stretch with hold music in it, or one that the agent announced; dead air is one with
-neither. Whether it was announced, explained and thanked for is read from the cues in the turns
+A hold is such a stretch with hold music in it, or one that the agent announced; dead air is one
+with neither. Whether it was announced, explained and thanked for is read from the cues in the turns
 around it.
 """
 
@@ -31,7 +31,6 @@ def measure(
     music: Spans,
     cues: Sequence[Cue],
     turns: Sequence[Turn],
-    duration_s: float,
 ) -> tuple[tuple[Hold, ...], tuple[Span, ...]]:
     """Holds and dead air, each in order of time.
 
@@ -39,8 +38,7 @@ def measure(
     ----------
     conversation : speech of agent and customer together, prompts and music excluded
     music : hold music on any channel
-    cues : moves found in ``turns``; ``hold_announcement``, ``hold_reason``, ``hold_thanks`` are used
-    duration_s : length of the recording
+    cues : moves found in ``turns``; uses ``hold_announcement``, ``hold_reason``, ``hold_thanks``
     """
     speech = tuple(s for s in close_gaps(conversation, 0.5) if s.duration_s >= BLIP_S)
     holds: list[Hold] = []

@@ -5,7 +5,7 @@ held the floor for at least 1 s, both then speak at once for at least 0.5 s, and
 backchannel. A *backchannel* is at most three words in under 1 s and leaves the floor where it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.records import Interruption, Role, Span, Word
 from pipeline.spans import Spans, close_gaps, intersection
@@ -24,11 +24,11 @@ SPURT_PAUSE_S = 0.35
 """Pauses inside a stretch of talk; one this long ends it."""
 
 FLOOR_PAUSE_S = 1.0
-"""A speaker who goes on after a pause this short, with nobody else speaking in it, kept the floor."""
+"""A speaker who goes on after a pause this short, in which nobody else speaks, kept the floor."""
 
 
 def measure(
-    speech: dict[Role, Spans], words: dict[Role, Sequence[Word]]
+    speech: Mapping[Role, Spans], words: Mapping[Role, Sequence[Word]]
 ) -> tuple[Interruption, ...]:
     """All interruptions and backchannels between agent and customer, in order of time.
 

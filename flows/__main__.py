@@ -1,0 +1,113 @@
+"""``python -m flows run PATH...`` scores once; ``python -m flows serve PATH...`` every night."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import CallscoreError, SettingsError
+from pipeline.find import full_path, printable
+from pipeline.rubric import load_rubric
+from pipeline.settings import Settings, load_settings
+from pipeline.store import Store
+
+app = typer.Typer(
+    help="Score recordings under Prefect.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[
+    list[str], typer.Argument(metavar="PATH...", help="Folders, recordings or glob patterns.")
+]
+RubricOption = Annotated[
+    str | None, typer.Option(metavar="FILE", help="Rubric file or name; else leap.")
+]
+
+
+@app.command()
+def run(paths: Paths, rubric: RubricOption = None) -> None:
+    """Score all recordings now and print the tables, and where results and report lie.
+
+    Without a Prefect server of your own, one is started for the run (about 10 seconds).
+
+    Exit status: 0 all scored; 1 some failed (the others are scored and kept); 2 bad arguments,
+    rubric or settings.
+    """
+    settings = _check(paths, rubric)
+    from rich.console import Console
+
+    from flows.nightly import nightly
+    from pipeline.report import agents_table, calls_table, summarize_agents
+
+    state = nightly(paths, rubric, return_state=True)
+    result: Any = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        raise result
+    console = Console()
+    with Store(settings.database_url) as store:
+        outcomes = store.outcomes(result["batch"])
+        console.print(calls_table(outcomes))
+        console.print(agents_table(summarize_agents(outcomes)))
+        for line in (f"Results: {store.name}", f"Report:  {result['report']}"):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for outcome in outcomes:
+        if outcome.status == "failed":
+            typer.echo(outcome.reason, err=True)
+    raise typer.Exit(0 if state.is_completed() else 1)
+
+
+@app.command()
+def serve(
+    paths: Paths,
+    cron: Annotated[str, typer.Option(help="When, as cron writes it.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="Time zone of the schedule.")] = "UTC",
+    rubric: RubricOption = None,
+) -> None:
+    """Score what is new every night, on this machine, until stopped.
+
+    Uses the Prefect server that PREFECT_API_URL names, else starts one here. A night that is
+    missed while this does not run is made up for by the next: what is scored already is skipped.
+
+    \b
+    Example:
+      python -m flows serve /data/calls --cron "0 2 * * *" --timezone Europe/Berlin
+    """
+    _check(paths, rubric)
+    from prefect.schedules import Cron
+
+    from flows.nightly import nightly
+    from flows.server import prefect_server
+
+    try:
+        schedule = Cron(cron, timezone=timezone)
+    except ValueError as error:
+        typer.echo(f"callscore: --cron or --timezone: {error}", err=True)
+        raise typer.Exit(2) from None
+    parameters = {"paths": [full_path(path) for path in paths], "rubric": rubric}
+    with prefect_server():
+        # pause_on_shutdown: a restart of this machine must not end the nights for good.
+        nightly.serve(
+            name="nightly", schedule=schedule, parameters=parameters, pause_on_shutdown=False
+        )
+
+
+def _check(paths: list[str], rubric: str | None) -> Settings:
+    """The settings in force. What would fail every run is said before Prefect starts."""
+    try:
+        settings = load_settings(rubric=rubric)
+        load_rubric(settings.rubric)
+        Store(settings.database_url).close()
+        for path in paths:
+            # Prefect keeps the paths as JSON, in Unicode; within a folder any name will do.
+            if printable(path) != path:
+                raise SettingsError(f"{printable(path)}: not UTF-8; name the folder it lies in")
+    except CallscoreError as error:
+        typer.echo(f"callscore: {error}", err=True)
+        raise typer.Exit(2) from None
+    return settings
+
+
+if __name__ == "__main__":
+    app(prog_name="python -m flows")

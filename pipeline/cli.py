@@ -1,0 +1,190 @@
+"""The ``callscore`` command: its arguments and help.
+
+What needs models or the database is imported inside the commands, so that ``callscore --help``
+answers at once.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import __version__
+from pipeline.errors import CallscoreError
+from pipeline.settings import load_settings
+
+SOME_FAILED = 1
+BAD_ARGUMENTS = 2
+STOPPED_BY_CTRL_C = 130  # what shells expect
+
+app = typer.Typer(
+    help="Score recorded customer-service calls, offline.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # plain help: examples stay as they are typed
+    pretty_exceptions_enable=False,  # they print local variables: the words of calls
+)
+rubric_app = typer.Typer(help="Check rubrics.", no_args_is_help=True)
+app.add_typer(rubric_app, name="rubric")
+
+
+def main() -> None:
+    """Entry point of the ``callscore`` command."""
+    app(prog_name="callscore")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"callscore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _for_all_commands(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def score(
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH...", help="Recordings, folders or glob patterns.")
+    ],
+    transcript: Annotated[
+        bool,
+        typer.Option("--transcript", help="The files are transcripts (JSON or JSONL): no model."),
+    ] = False,
+    rubric: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Rubric file or name; else leap.")
+    ] = None,
+    agent_channel: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|left|right",
+            help="The agent's side in stereo recordings whose metadata does not say.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write each call's result to DIR/NAME.json."),
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one result a line (JSONL) and nothing else.")
+    ] = False,
+    db: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Database: sqlite:///calls.db, postgresql+psycopg://..."),
+    ] = None,
+) -> None:
+    """Score recordings, and keep the results in the database.
+
+    A call that the same rubric and version have scored already is not scored again. Results of
+    transcripts are shown, not kept.
+
+    Exit status: 0 all scored; 1 some calls failed (the others are scored and kept); 2 bad
+    arguments, rubric or settings.
+
+    \b
+    Examples:
+      callscore score calls/
+      callscore score "calls/**/*.mp3" --json > results.jsonl
+      callscore score monday.wav --agent-channel left --rubric my-rubric.yaml
+      callscore score --transcript chats.jsonl --json
+    """
+    with _bad_arguments():
+        settings = load_settings(rubric=rubric, agent_channel=agent_channel, db_url=db)
+        from pipeline.score_command import score_recordings, score_transcripts
+
+        run = score_transcripts if transcript else score_recordings
+        try:
+            failed = run(paths, settings, out, json)
+        except KeyboardInterrupt:
+            typer.echo("stopped; the calls done so far are kept", err=True)
+            raise typer.Exit(STOPPED_BY_CTRL_C) from None
+    raise typer.Exit(SOME_FAILED if failed else 0)
+
+
+@app.command()
+def outcomes(
+    batch: Annotated[int | None, typer.Argument(help="Number of the batch; else the last.")] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """List what a batch did with each recording: scored, failed or skipped, and why.
+
+    \b
+    Examples:
+      callscore outcomes
+      callscore outcomes 12
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from rich.console import Console
+
+        from pipeline.report import outcomes_table
+        from pipeline.store import Store
+
+        with Store(settings.database_url) as store:
+            number = batch if batch is not None else store.last_batch()
+            listed = [] if number is None else store.outcomes(number)
+    if number is None or not listed:
+        typer.echo("nothing to list: no such batch, or nothing scored yet", err=True)
+        raise typer.Exit(SOME_FAILED)
+    Console().print(outcomes_table(number, listed))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, which device and models will be used, and what is missing.
+
+    Exit status: 0 all there; 1 something needed is missing.
+    """
+    with _bad_arguments():
+        settings = load_settings()
+        from rich.console import Console
+
+        from pipeline.doctor import checks, checks_table
+
+        findings = list(checks(settings))
+    console = Console()
+    console.print(checks_table(findings))
+    missing = sum(not finding.ok for finding in findings)
+    console.print(f"{missing} to put right." if missing else "Ready to score calls.")
+    raise typer.Exit(SOME_FAILED if missing else 0)
+
+
+@rubric_app.command("check")
+def check_rubric(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Rubric file or name.")],
+) -> None:
+    """Check a rubric; a mistake is named with file, line and key.
+
+    \b
+    Example:
+      callscore rubric check my-rubric.yaml
+    """
+    with _bad_arguments():
+        from pipeline.rubric import load_rubric
+
+        rubric = load_rubric(file)
+    count = len(rubric.criteria)
+    typer.echo(f"{rubric.id} version {rubric.version}: {count} criteria, no mistakes.")
+
+
+@contextmanager
+def _bad_arguments() -> Iterator[None]:
+    """An error of ours before or beside the calls ends the command with one line and status 2."""
+    try:
+        yield
+    except CallscoreError as error:
+        typer.echo(f"callscore: {error}", err=True)
+        raise typer.Exit(BAD_ARGUMENTS) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,136 @@
+"""Opening the database: address, connection manners, migrations, errors in plain words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
+
+from pipeline.errors import SettingsError, TransientError
+
+# How long a writer waits for another process's write (each takes milliseconds).
+BUSY_TIMEOUT_MS = 30_000
+
+# One at a time brings the tables up to date; the number only has to be ours (PostgreSQL).
+MIGRATION_LOCK = 0x63616C6C
+
+_MAY_PASS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
+
+
+def open_database(url: str) -> tuple[str, Engine]:
+    """The name to show (without password) and an engine whose tables are up to date."""
+    address = _parse(url)
+    name = address.render_as_string(hide_password=True)
+    if address.get_backend_name() == "sqlite":
+        _prepare_folder(address, name)
+    try:
+        # hide_parameters: an error must not carry the words of a call.
+        engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            f"database {name}: the driver {error.name!r} is not installed; install it with pip"
+        ) from None
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    try:
+        with readable_errors(name):
+            _migrate(engine, name)
+    except BaseException:
+        engine.dispose()
+        raise
+    return name, engine
+
+
+@contextmanager
+def readable_errors(name: str) -> Iterator[None]:
+    """Database errors as ours: what may pass as TransientError, what will not as SettingsError."""
+    try:
+        yield
+    except _MAY_PASS as error:
+        cause = _cause(error)
+        raise TransientError(f"database {name}: {cause}; see that it can be reached") from None
+    except exc.DatabaseError as error:
+        if type(error) is not exc.DatabaseError:
+            raise
+        raise SettingsError(
+            f"database {name}: {_cause(error)}; restore it from a backup or name another"
+        ) from None
+
+
+def _parse(url: str) -> URL:
+    try:
+        address = make_url(url)
+        dialect = address.get_dialect()
+    except (exc.ArgumentError, exc.NoSuchModuleError, ValueError):
+        raise SettingsError(
+            "database address: not understood; expected one such as sqlite:///calls.db or "
+            "postgresql+psycopg://user@host/name"
+        ) from None
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"database address: {error.name!r} is not installed") from None
+    if dialect.is_async:
+        raise SettingsError(
+            f"database address: the driver {dialect.driver} is asynchronous; leave it out, or name "
+            "a plain one such as postgresql+psycopg://"
+        )
+    if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
+        raise SettingsError("database address: an SQLite database needs a file: sqlite:///calls.db")
+    return address
+
+
+def _prepare_folder(address: URL, name: str) -> None:
+    folder = Path(address.database or "").absolute().parent
+    try:
+        # What is stored are the words of calls: for the user's own eyes.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"database {name}: folder {folder} cannot be made ({error.strerror}); name another"
+        ) from None
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, below
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
+
+
+def _migrate(engine: Engine, name: str) -> None:
+    """Brings the tables up to date, one process at a time."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", "pipeline:migrations")
+    config.set_main_option("path_separator", "os")
+    head = ScriptDirectory.from_config(config).get_current_head()
+    with engine.execution_options(sqlite_begin="BEGIN IMMEDIATE").begin() as connection:
+        if engine.dialect.name == "postgresql":
+            lock = text("SELECT pg_advisory_xact_lock(:lock)")
+            connection.execute(lock, {"lock": MIGRATION_LOCK})
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError:
+            raise SettingsError(
+                f"database {name}: made by a newer callscore (this one knows step {head}); "
+                "upgrade callscore"
+            ) from None
+
+
+def _cause(error: exc.SQLAlchemyError) -> str:
+    """The driver's own first line, without statement and values."""
+    cause = getattr(error, "orig", None) or error
+    return str(cause).strip().partition("\n")[0]

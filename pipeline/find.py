@@ -1,0 +1,137 @@
+"""Which recordings are meant by the files, folders and patterns a person names."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+# What FFmpeg reads and call recorders, telephone systems and meeting programs write. Headerless
+# files (.raw, .sln, .ul, .al, .vox) are not here: nothing in them says rate or coding.
+_SUFFIXES = (
+    ".3g2 .3gp .aac .ac3 .aif .aifc .aiff .amr .ape .asf .au .avi .awb .caf .flac .gsm .m4a .m4b "
+    ".m4v .mka .mkv .mov .mp2 .mp3 .mp4 .mpeg .mpg .oga .ogg .opus .ra .rm .snd .spx .tta .w64 "
+    ".wav .wave .webm .wma .wmv .wv"
+)
+AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A recording to be scored, or (with ``problem``) something named that is none.
+
+    An empty folder is ``skipped``: a day without calls is no failure.
+    """
+
+    path: Path
+    problem: str | None = None
+    status: Literal["failed", "skipped"] = "failed"
+
+
+def find_recordings(named: Iterable[str]) -> Iterator[Found]:
+    """Expands files, folders (with their subfolders) and glob patterns, each recording once.
+
+    The order is that of the arguments, and by name within a folder or pattern. A file is taken
+    whatever it is called; in folders and patterns only audio (by suffix) that is not hidden.
+    """
+    seen: set[str] = set()
+    for argument in named:
+        for found in _expand(argument):
+            key = full_path(found.path)
+            if key not in seen:
+                seen.add(key)
+                yield found
+
+
+def full_path(path: str | os.PathLike[str]) -> str:
+    """From the root, without ``.`` and ``..``; a link keeps its own name."""
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path (or a message with one) as text that can be shown and stored, whatever its bytes."""
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
+
+
+def _expand(argument: str) -> Iterator[Found]:
+    path = Path(argument)
+    try:
+        if path.is_dir():
+            yield from _expand_folder(path)
+        elif path.is_file():
+            yield Found(path)
+        elif path.exists():
+            yield Found(path, f"{printable(path)}: not a regular file; save the recording first")
+        elif glob.has_magic(argument):
+            yield from _expand_pattern(argument)
+        else:
+            yield Found(path, f"{printable(path)}: no such file or folder; correct the path")
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or "not a possible path"
+        yield Found(path, f"{printable(path)}: cannot be looked at ({reason})")
+
+
+def _expand_folder(folder: Path) -> Iterator[Found]:
+    recordings, problems = _walk(folder)
+    yield from problems
+    yield from map(Found, recordings)
+    if not recordings and not problems:
+        name = printable(folder)
+        if _is_audio(folder.name):
+            yield Found(folder, f"{name}: a folder, not a recording; name a recording")
+        else:
+            yield Found(folder, f"{name}: no recordings in this folder", status="skipped")
+
+
+def _expand_pattern(pattern: str) -> Iterator[Found]:
+    names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob is relative only
+    matches = [Path(name) for name in sorted(names)]
+    files = [match for match in matches if _is_audio(match.name) and match.is_file()]
+    # Folders that match are searched too, except where ** has listed their files already.
+    folders = [] if "**" in pattern else [match for match in matches if match.is_dir()]
+    for folder in folders:
+        recordings, problems = _walk(folder)
+        yield from problems
+        files += recordings
+    yield from map(Found, files)
+    if not files:
+        problem = f"{printable(pattern)}: no recording matches; correct the pattern"
+        yield Found(Path(pattern), problem)
+
+
+def _walk(folder: Path) -> tuple[list[Path], list[Found]]:
+    problems: list[Found] = []
+    recordings: list[Path] = []
+
+    def cannot_enter(error: OSError) -> None:
+        where = Path(error.filename or folder)
+        problems.append(
+            Found(where, f"{printable(where)}: folder cannot be read ({error.strerror}); allow it")
+        )
+
+    for parent, folders, files in os.walk(folder, onerror=cannot_enter):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if not _is_audio(name) or name.startswith("."):
+                continue
+            if path.is_file():
+                recordings.append(path)
+            else:
+                problems.append(Found(path, f"{printable(path)}: a broken link or no regular file"))
+    return recordings, problems
+
+
+def _is_audio(name: str) -> bool:
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES

@@ -1,0 +1,170 @@
+"""The settings: environment variables ``CALLSCORE_*``, then a TOML file, then the defaults.
+
+The file is ``callscore.toml`` in the working directory, or the one that ``CALLSCORE_CONFIG`` names.
+Its keys are the field names below; relative paths are relative to the working directory.
+"""
+
+import os
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from pipeline.errors import SettingsError
+from pipeline.records import Metadata
+
+ENV_PREFIX = "CALLSCORE_"
+CONFIG_VARIABLE = "CALLSCORE_CONFIG"
+DEFAULT_CONFIG = Path("callscore.toml")
+
+# A database address may hold a password: its value is never repeated in a message.
+SECRET_KEYS = frozenset({"db_url"})
+
+
+class Settings(BaseSettings):
+    """Everything that can be chosen. Build it with :func:`load_settings`: it explains mistakes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Path("callscore-data")
+    """Folder for the database, the reports and whatever else is kept."""
+
+    db_url: str | None = None
+    """SQLAlchemy address of the database; None: the SQLite file ``callscore.db`` in data_dir."""
+
+    rubric: str = "leap"
+    """Name of a rubric that ships with callscore, or the path of a rubric file."""
+
+    whisper_model: str = "bundled"
+    """Speech recogniser: ``bundled``, a name such as ``large-v3-turbo``, or a model folder."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where models run; ``auto`` takes the GPU when one truly works."""
+
+    compute_type: Literal[
+        "auto", "int8", "int8_float16", "int8_float32", "int16", "float16", "bfloat16", "float32"
+    ] = "auto"
+    """Precision of the recogniser; ``auto``: float16 on a GPU, int8 on a CPU."""
+
+    cpu_threads: int = Field(0, ge=0)
+    """Threads that the models may use; 0: as many as there are cores."""
+
+    parallel_calls: int = Field(2, ge=1, le=64)
+    """Calls that a nightly batch works on at once (they share one set of models)."""
+
+    diarization_model: str = "bundled"
+    """Speaker separation of mono recordings: ``bundled``, or a name or path of a pyannote pipeline
+    such as ``pyannote/speaker-diarization-community-1``."""
+
+    diarization_segmentation_step: float = Field(0.25, gt=0, le=1)
+    """Step between windows of the speaker separation, as a share of the window (10 s). 0.1 is
+    finest and 5 to 7 times slower."""
+
+    language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
+    """Language of calls whose metadata does not say, such as ``en``; None: detected per call."""
+
+    agent_channel: Literal["auto", "left", "right"] = "auto"
+    """Where the agent is in stereo recordings whose metadata does not say."""
+
+    filename_pattern: str | None = None
+    """Regular expression with named groups (``(?P<agent_id>...)``) that reads metadata from file
+    names, for recordings with neither sidecar nor manifest."""
+
+    max_duration_s: float = Field(4 * 3600.0, gt=0)
+    """Longer recordings are refused: nearly always a line left open or a damaged header."""
+
+    @field_validator("filename_pattern")
+    @classmethod
+    def _names_metadata(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise ValueError(f"not a regular expression ({error})") from None
+        known = {field.name for field in fields(Metadata)}
+        if not groups:
+            raise ValueError("no named group such as (?P<agent_id>[^_]+)")
+        if groups - known:
+            unknown, expected = sorted(groups - known), ", ".join(sorted(known))
+            raise ValueError(f"unknown group {unknown[0]!r}; known are {expected}")
+        return pattern
+
+    @property
+    def database_url(self) -> str:
+        """The address of the database in force."""
+        if self.db_url is not None:
+            return self.db_url
+        return f"sqlite:///{self.data_dir.absolute() / 'callscore.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - passed by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - passed by name
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = config_file()
+        if file is None:
+            return init_settings, env_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+
+def config_file() -> Path | None:
+    """The settings file in force, or None."""
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named:
+        return Path(named)
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Reads all sources; ``overrides`` (from the command line; None = not given) come first."""
+    given = {key: value for key, value in overrides.items() if value is not None}
+    file = config_file()
+    if file is not None and not file.is_file():
+        raise SettingsError(
+            f"{CONFIG_VARIABLE} names {file}, which is no file; correct or unset it"
+        )
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError(_explain(error, given, file)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{file}: not valid TOML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}") from None
+
+
+def _explain(error: ValidationError, given: dict[str, Any], file: Path | None) -> str:
+    """The first complaint in one line: source, key, found, expected."""
+    first = error.errors()[0]
+    key = str(first["loc"][0]) if first["loc"] else "?"
+    variable = ENV_PREFIX + key.upper()
+    in_environment = {name.upper() for name, value in os.environ.items() if value}
+    if key in given:
+        source = "--db" if key == "db_url" else f"--{key.replace('_', '-')}"
+    elif variable in in_environment:
+        source = f"environment variable {variable}"
+    else:
+        source = f"{file}, key {key}"
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(Settings.model_fields)
+        return f"{source}: unknown setting; known are {known}"
+    expected = str(first["msg"]).removeprefix("Value error, ")
+    if key in SECRET_KEYS:
+        return f"{source}: {expected}"
+    return f"{source}: found {first['input']!r}; {expected}"

@@ -1,0 +1,341 @@
+"""Our database: every call, what was heard in it, its results and what each batch did.
+
+SQLite by default, any SQLAlchemy address otherwise. Opening it brings its tables up to date. Each
+method is one transaction: what it stores is there whole or not at all.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, Literal, Self, TypeVar
+
+from sqlalchemy import Executable, case, delete, exc, select
+from sqlalchemy.orm import Session
+
+from pipeline.database import open_database, readable_errors
+from pipeline.errors import TransientError
+from pipeline.metadata import started_at_utc
+from pipeline.records import CallFacts, CallResult, Metadata
+from pipeline.result import facts_from_json, facts_to_json, to_json_line
+from pipeline.tables import AnswerRow, BatchRow, CallRow, FactsRow, OutcomeRow, ResultRow
+
+_T = TypeVar("_T")
+Status = Literal["scored", "failed", "skipped"]
+_METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch did with one path. Holds no words of the call: those stay in the database."""
+
+    path: str
+    status: Status
+    reason: str | None = None
+    result_id: int | None = None
+    call_id: str | None = None
+    agent_id: str | None = None
+    duration_s: float | None = None
+    score: float | None = None
+    uncapped_score: float | None = None
+    coverage: float | None = None
+    failed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCall:
+    """A call as the database knows it."""
+
+    metadata: Metadata
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """What decides whether a stored result still stands."""
+
+    rubric_hash: str
+    code_version: str
+    listening_key: str
+
+
+class Store:
+    """The open database; threads may share it, processes open their own."""
+
+    def __init__(self, url: str) -> None:
+        self.name, self._engine = open_database(url)
+        # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
+        # as a reader can find the database changed under it and fail without waiting.
+        self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def start_batch(self, origin: str) -> int:
+        """A new batch; ``origin`` says what started it."""
+        with self._write() as session:
+            row = BatchRow(origin=origin, started_at=_now())
+            session.add(row)
+            session.flush()
+            return row.id
+
+    def finish_batch(self, batch: int) -> None:
+        with self._write() as session:
+            session.get_one(BatchRow, batch).finished_at = _now()
+
+    def last_batch(self) -> int | None:
+        with self._read() as session:
+            return session.scalar(select(BatchRow.id).order_by(BatchRow.id.desc()).limit(1))
+
+    def find_call(self, recording_sha256: str, path: str) -> StoredCall | None:
+        """The call stored of this content: from this path, else the first from any."""
+        same_content = select(CallRow).where(CallRow.recording_sha256 == recording_sha256)
+        by_nearness = case((CallRow.path == path, 0), else_=1), CallRow.id
+        with self._read() as session:
+            row = session.scalar(same_content.order_by(*by_nearness).limit(1))
+            if row is None:
+                return None
+            values = {name: getattr(row, name) for name in _METADATA_FIELDS}
+            return StoredCall(Metadata(**values), row.path)
+
+    def find_facts(self, recording_sha256: str, listening_key: str) -> CallFacts | None:
+        """What was heard in this recording when it was listened to the same way."""
+        with self._read() as session:
+            text = session.scalar(
+                select(FactsRow.facts_json).where(
+                    FactsRow.recording_sha256 == recording_sha256,
+                    FactsRow.listening_key == listening_key,
+                )
+            )
+        return None if text is None else facts_from_json(text)
+
+    def keep_facts(self, facts: CallFacts, recording_sha256: str, listening_key: str) -> None:
+        def write(session: Session) -> None:
+            same = select(FactsRow).where(
+                FactsRow.recording_sha256 == recording_sha256,
+                FactsRow.listening_key == listening_key,
+            )
+            if session.scalar(same) is None:
+                session.add(
+                    FactsRow(
+                        recording_sha256=recording_sha256,
+                        listening_key=listening_key,
+                        facts_json=facts_to_json(facts),
+                        stored_at=_now(),
+                    )
+                )
+
+        self._write_once(write)
+
+    def find_result(
+        self, recording_sha256: str, metadata: Metadata, judging: Judging
+    ) -> int | None:
+        """The stored result that scoring again would only repeat, or None."""
+        unchanged = (
+            select(ResultRow.id, CallRow)
+            .join(CallRow, ResultRow.call == CallRow.id)
+            .where(
+                CallRow.recording_sha256 == recording_sha256,
+                CallRow.call_id == metadata.call_id,
+                ResultRow.rubric_hash == judging.rubric_hash,
+                ResultRow.code_version == judging.code_version,
+                ResultRow.listening_key == judging.listening_key,
+            )
+        )
+        with self._read() as session:
+            found = session.execute(unchanged).first()
+            if found is None:
+                return None
+            result_id, call = found
+            same = all(getattr(call, name) == getattr(metadata, name) for name in _METADATA_FIELDS)
+            return result_id if same else None
+
+    def keep_result(
+        self,
+        result: CallResult,
+        recording_sha256: str,
+        path: str,
+        judging: Judging,
+        *,
+        call_id_given: bool,
+    ) -> int:
+        """Stores a scored call, replacing what the same judging said of it before."""
+
+        def write(session: Session) -> int:
+            call = _put_call(session, result, recording_sha256, path, call_id_given)
+            return _put_result(session, call, result, judging)
+
+        return self._write_once(write)
+
+    def result_json(self, result_id: int) -> str:
+        """A stored result in the documented form, on one line."""
+        with self._read() as session:
+            return session.get_one(ResultRow, result_id).result_json
+
+    def result(self, result_id: int) -> dict[str, Any]:
+        """The same, parsed."""
+        parsed: dict[str, Any] = json.loads(self.result_json(result_id))
+        return parsed
+
+    def keep_outcome(
+        self,
+        batch: int,
+        path: str,
+        status: Status,
+        reason: str | None = None,
+        result_id: int | None = None,
+    ) -> Outcome:
+        """Stores what became of a path in a batch; a second outcome replaces the first."""
+
+        def write(session: Session) -> Outcome:
+            session.execute(
+                delete(OutcomeRow).where(OutcomeRow.batch == batch, OutcomeRow.path == path)
+            )
+            row = OutcomeRow(
+                batch=batch, path=path, status=status, reason=reason, result=result_id, at=_now()
+            )
+            session.add(row)
+            session.flush()
+            return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
+
+        return self._write_once(write)
+
+    def outcomes(self, batch: int) -> list[Outcome]:
+        """The outcomes of a batch by path: threads make them in any order."""
+        with self._read() as session:
+            of_batch = _OUTCOMES.where(OutcomeRow.batch == batch)
+            return _outcomes(session, of_batch.order_by(OutcomeRow.path))
+
+    @contextmanager
+    def _read(self) -> Iterator[Session]:
+        with readable_errors(self.name), Session(self._engine) as session:
+            yield session
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        with readable_errors(self.name), Session(self._writing) as session, session.begin():
+            yield session
+
+    def _write_once(self, write: Callable[[Session], _T]) -> _T:
+        """Runs a write, and again if another process put the same thing there in between."""
+        for _ in range(2):
+            try:
+                with self._write() as session:
+                    return write(session)
+            except exc.IntegrityError:
+                continue
+        raise TransientError(f"{self.name}: another process keeps writing the same call; try again")
+
+
+def _put_call(
+    session: Session, result: CallResult, sha256: str, path: str, call_id_given: bool
+) -> CallRow:
+    metadata = result.facts.metadata
+    same_content = select(CallRow).where(CallRow.recording_sha256 == sha256)
+    call = session.scalar(same_content.where(CallRow.call_id == metadata.call_id))
+    if call is None and call_id_given:
+        # The id that was made up before the recording got its metadata gives way to the true one.
+        call = session.scalar(same_content.where(CallRow.call_id_given.is_(False)))
+    values: dict[str, Any] = {name: getattr(metadata, name) for name in _METADATA_FIELDS}
+    values |= {
+        "recording_sha256": sha256,
+        "call_id_given": call_id_given or (call is not None and call.call_id_given),
+        "path": path,
+        "started_at_utc": _utc(metadata.started_at),
+        "duration_s": result.facts.duration_s,
+        "stored_at": _now(),
+    }
+    if call is None:
+        call = CallRow(**values)
+        session.add(call)
+    else:
+        for name, value in values.items():
+            setattr(call, name, value)
+    session.flush()
+    return call
+
+
+def _put_result(session: Session, call: CallRow, result: CallResult, judging: Judging) -> int:
+    card = result.scorecard
+    row = session.scalar(
+        select(ResultRow).where(
+            ResultRow.call == call.id,
+            ResultRow.rubric_hash == judging.rubric_hash,
+            ResultRow.code_version == judging.code_version,
+        )
+    )
+    values: dict[str, Any] = {
+        "call": call.id,
+        "rubric_id": card.rubric.id,
+        "rubric_version": card.rubric.version,
+        "rubric_hash": judging.rubric_hash,
+        "code_version": judging.code_version,
+        "listening_key": judging.listening_key,
+        "score": card.score,
+        "uncapped_score": card.uncapped_score,
+        "coverage": card.coverage,
+        "failed_by": card.failed_by,
+        "result_json": to_json_line(result),
+        "scored_at": _now(),
+    }
+    if row is None:
+        row = ResultRow(**values)
+        session.add(row)
+    else:
+        # In place: outcomes of earlier batches point at this row.
+        session.execute(delete(AnswerRow).where(AnswerRow.result == row.id))
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+    session.add_all(
+        AnswerRow(
+            result=row.id,
+            criterion=criterion.id,
+            answer=criterion.answer,
+            points=criterion.points,
+            max_points=criterion.max_points,
+            confidence=criterion.confidence,
+        )
+        for criterion in card.criteria
+    )
+    return row.id
+
+
+_OUTCOMES = (
+    select(
+        OutcomeRow.path,
+        OutcomeRow.status,
+        OutcomeRow.reason,
+        OutcomeRow.result.label("result_id"),
+        CallRow.call_id,
+        CallRow.agent_id,
+        CallRow.duration_s,
+        ResultRow.score,
+        ResultRow.uncapped_score,
+        ResultRow.coverage,
+        ResultRow.failed_by,
+    )
+    .outerjoin(ResultRow, OutcomeRow.result == ResultRow.id)
+    .outerjoin(CallRow, ResultRow.call == CallRow.id)
+)
+
+
+def _outcomes(session: Session, query: Executable) -> list[Outcome]:
+    rows: Sequence[Any] = session.execute(query).mappings().all()
+    return [Outcome(**row) for row in rows]
+
+
+def _utc(started_at: str | None) -> datetime | None:
+    return None if started_at is None else started_at_utc(started_at).replace(tzinfo=None)
+
+
+def _now() -> datetime:
+    """UTC without a zone: what both databases store and compare alike."""
+    return datetime.now(UTC).replace(tzinfo=None)

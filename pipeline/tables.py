@@ -1,0 +1,128 @@
+"""The tables of the database, for SQLite and PostgreSQL alike.
+
+A recording's *facts* belong to its content and to how it was listened to; a *call* is a recording
+under a call id with its metadata; a *result* is a call judged under one rubric by one version of
+the code. *Outcomes* say what a batch did with each path. Change a table only with a migration.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import DateTime, Float, ForeignKey, Integer, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+
+class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):
+    """Columns are plain text, numbers and UTC times, so that any database holds them."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        float: Float,
+        int: Integer,
+        datetime: DateTime,
+    }
+
+
+class CallRow(Base):
+    """A recorded call and its metadata. ``call_id_given`` is False where the id was made up."""
+
+    __tablename__ = "calls"
+    __table_args__ = (UniqueConstraint("recording_sha256", "call_id", name="uq_calls_identity"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    recording_sha256: Mapped[str]
+    call_id: Mapped[str] = mapped_column(index=True)
+    call_id_given: Mapped[bool]
+    path: Mapped[str]
+    agent_id: Mapped[str] = mapped_column(index=True)
+    agent_name: Mapped[str | None]
+    team: Mapped[str | None]
+    customer_id: Mapped[str | None]
+    queue: Mapped[str | None]
+    direction: Mapped[str | None]
+    started_at: Mapped[str | None]
+    """As given in the metadata; ``started_at_utc`` is the same moment for queries."""
+    started_at_utc: Mapped[datetime | None] = mapped_column(index=True)
+    agent_channel: Mapped[str | None]
+    language: Mapped[str | None]
+    duration_s: Mapped[float | None]
+    stored_at: Mapped[datetime]
+
+
+class FactsRow(Base):
+    """What was heard in a recording, as JSON: scoring again needs no model."""
+
+    __tablename__ = "facts"
+    __table_args__ = (UniqueConstraint("recording_sha256", "listening_key", name="uq_facts_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    recording_sha256: Mapped[str]
+    listening_key: Mapped[str]
+    facts_json: Mapped[str]
+    stored_at: Mapped[datetime]
+
+
+class ResultRow(Base):
+    """A scored call; ``result_json`` is the documented call result."""
+
+    __tablename__ = "results"
+    __table_args__ = (
+        UniqueConstraint("call", "rubric_hash", "code_version", name="uq_results_identity"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    rubric_id: Mapped[str]
+    rubric_version: Mapped[str]
+    rubric_hash: Mapped[str]
+    code_version: Mapped[str]
+    listening_key: Mapped[str]
+    score: Mapped[float | None]
+    uncapped_score: Mapped[float | None]
+    coverage: Mapped[float]
+    failed_by: Mapped[str | None]
+    result_json: Mapped[str]
+    scored_at: Mapped[datetime]
+
+
+class AnswerRow(Base):
+    """One criterion's answer, for queries over many calls; its evidence is in the result."""
+
+    __tablename__ = "answers"
+    __table_args__ = (UniqueConstraint("result", "criterion", name="uq_answers_criterion"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    result: Mapped[int] = mapped_column(ForeignKey("results.id", ondelete="CASCADE"))
+    criterion: Mapped[str] = mapped_column(index=True)
+    answer: Mapped[str]
+    points: Mapped[float | None]
+    max_points: Mapped[float]
+    confidence: Mapped[float]
+
+
+class BatchRow(Base):
+    """One run over some recordings, from the command line or the nightly flow."""
+
+    __tablename__ = "batches"
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    origin: Mapped[str]
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class OutcomeRow(Base):
+    """What a batch did with one path: scored, failed or skipped, and why."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (UniqueConstraint("batch", "path", name="uq_outcomes_path"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    batch: Mapped[int] = mapped_column(ForeignKey("batches.id", ondelete="CASCADE"))
+    path: Mapped[str]
+    status: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str | None]
+    result: Mapped[int | None] = mapped_column(
+        ForeignKey("results.id", ondelete="SET NULL"), index=True
+    )
+    at: Mapped[datetime]

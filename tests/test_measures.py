@@ -1,0 +1,157 @@
+"""The measures' rules, on speech drawn by hand."""
+
+import numpy as np
+import pytest
+
+from pipeline.measures import holds, interruptions, raised_voice, talk
+from pipeline.records import Cue, Span, Turn, Word
+
+
+def S(*pairs):
+    return tuple(Span(a, b) for a, b in pairs)
+
+
+def words(*times):
+    return [Word(t, t + 0.2, "word", 0.9) for t in times]
+
+
+class TestInterruptions:
+    def judge(self, agent, customer, agent_words=()):
+        found = interruptions.measure(
+            {"agent": agent, "customer": customer}, {"agent": agent_words}
+        )
+        return [(e.by, e.kind, e.start_s) for e in found]
+
+    def test_competitive(self):
+        found = self.judge(S((3, 6)), S((0, 4)), words(3.1, 3.5, 4, 4.5, 5))
+        assert found == [("agent", "competitive", 3)]
+
+    def test_the_event_is_the_overlap(self):
+        (event,) = interruptions.measure({"agent": S((3, 6)), "customer": S((0, 4))}, {})
+        assert (event.start_s, event.end_s, event.at_s, event.held_s) == (3, 4, 3, 3)
+
+    def test_a_contest_that_fails_is_competitive_too(self):
+        found = self.judge(S((3, 4.3)), S((0, 9)), words(3.0, 3.3, 3.6, 3.9))
+        assert found == [("agent", "competitive", 3)]
+
+    def test_backchannel(self):
+        assert self.judge(S((3, 3.5)), S((0, 9)), words(3.1)) == [("agent", "backchannel", 3)]
+
+    def test_four_words_are_no_backchannel(self):
+        found = self.judge(S((3, 3.95)), S((0, 9)), words(3.0, 3.2, 3.4, 3.6))
+        assert found == [("agent", "competitive", 3)]
+
+    @pytest.mark.parametrize(
+        ("agent", "customer", "why"),
+        [
+            (S((4.1, 6)), S((0, 4)), "after the other has ended"),
+            (S((3.7, 6)), S((0, 4)), "0.3 s at the end of a turn is no interruption"),
+            (S((0.8, 3)), S((0, 2)), "the other has not held the floor for 1 s"),
+        ],
+    )
+    def test_not_an_interruption(self, agent, customer, why):
+        assert self.judge(agent, customer, words(*np.arange(agent[0].start_s, 6, 0.3))) == [], why
+
+    def test_a_quick_answer_under_the_end_of_a_turn_is_nothing(self):
+        assert self.judge(S((3.8, 4.4)), S((0, 4)), words(3.9)) == []
+
+
+class TestHolds:
+    TURNS = (
+        Turn("agent", "I'll put you on hold while I check", 1.0, 4.0),
+        Turn("agent", "thank you for holding", 20.0, 22.0),
+        Turn("customer", "okay", 23.0, 24.0),
+    )
+    CUES = (
+        Cue("hold_announcement", 0, "put you on hold", 1.0, 4.0),
+        Cue("hold_reason", 0, "while I check", 1.0, 4.0),
+        Cue("hold_thanks", 1, "thank you for holding", 20.0, 22.0),
+    )
+    SPEECH = S((1, 4), (20, 22), (23, 24))
+
+    def test_announced_in_silence(self):
+        (hold,), dead = holds.measure(self.SPEECH, (), self.CUES, self.TURNS)
+        assert (hold.start_s, hold.end_s, hold.music) == (4, 20, False)
+        assert (hold.announced, hold.reason_given, hold.thanked) == (True, True, True)
+        assert dead == ()
+
+    def test_unannounced_with_music(self):
+        (hold,), dead = holds.measure(self.SPEECH, S((5, 19)), (), self.TURNS)
+        assert (hold.announced, hold.reason_given, hold.thanked, hold.music) == (
+            False, False, False, True,
+        )  # fmt: skip
+        assert dead == ()
+
+    def test_silence_that_nobody_announced_is_dead_air(self):
+        assert holds.measure(self.SPEECH, (), (), self.TURNS) == ((), S((4, 20)))
+
+    def test_short_silence_is_nothing(self):
+        assert holds.measure(S((0, 4), (13, 20)), (), self.CUES, self.TURNS) == ((), ())
+
+    def test_a_click_does_not_end_a_silence(self):
+        assert holds.measure(S((1, 4), (10, 10.1), (20, 22)), (), (), self.TURNS)[1] == S((4, 20))
+
+    def test_silence_before_and_after_the_call_is_nobodys(self):
+        assert holds.measure(S((15, 18)), (), (), self.TURNS) == ((), ())
+
+
+class TestTalk:
+    def test_times_and_pace(self):
+        turns = (Turn("agent", "one two three", 0, 2), Turn("customer", "four", 1, 3))
+        found = talk.measure({"agent": S((0, 2)), "customer": S((1, 3))}, turns, 10)
+        assert (found.agent_s, found.customer_s, found.overlap_s) == (2, 2, 1)
+        assert found.silence_s == 7
+        assert (found.agent_wpm, found.customer_wpm) == (90, 30)
+
+    def test_nobody_speaks(self):
+        found = talk.measure({}, (), 10)
+        assert (found.silence_s, found.agent_wpm) == (10, None)
+
+
+class TestRaisedVoice:
+    """A buzz with a pitch and a brightness stands for a voice."""
+
+    RATE = 16_000
+
+    def voice(self, pitch_hz, slope, level, seconds=2.0):
+        t = np.arange(int(seconds * self.RATE)) / self.RATE
+        harmonics = np.arange(1, 3400 // pitch_hz)
+        weights = harmonics**-slope
+        wave = (weights[:, None] * np.sin(2 * np.pi * pitch_hz * harmonics[:, None] * t)).sum(
+            axis=0
+        )
+        return level * wave / np.sqrt((wave**2).mean())
+
+    def call(self, *parts):
+        """Utterances with 0.6 s of line noise between; the signal and where the speech is."""
+        rng = np.random.default_rng(1)
+        sound, spans, at = [], [], 0.0
+        for part in parts:
+            sound += [part, np.zeros(int(0.6 * self.RATE))]
+            spans.append(Span(at, at + len(part) / self.RATE))
+            at += len(part) / self.RATE + 0.6
+        signal = np.concatenate(sound)
+        return (signal + rng.normal(0, 1e-4, len(signal))).astype(np.float32), tuple(spans)
+
+    def test_higher_brighter_louder_is_raised(self):
+        calm = self.voice(150, 1.5, 0.03)
+        raised = self.voice(215, 0.7, 0.12)
+        signal, speech = self.call(calm, calm, calm, raised, calm)
+        (found,) = raised_voice.measure("agent", signal, speech)
+        assert (found.role, found.start_s) == ("agent", pytest.approx(speech[3].start_s, abs=0.01))
+
+    def test_louder_alone_is_not(self):
+        """Nearer to the microphone, or gain that someone turned up."""
+        calm = self.voice(150, 1.5, 0.03)
+        signal, speech = self.call(calm, calm, calm, calm * 2, calm)
+        assert raised_voice.measure("agent", signal, speech) == ()
+
+    def test_gain_of_the_line_does_not_matter(self):
+        calm, raised = self.voice(150, 1.5, 0.03), self.voice(215, 0.7, 0.12)
+        signal, speech = self.call(calm, calm, calm, raised, calm)
+        found = raised_voice.measure("agent", signal, speech)
+        assert raised_voice.measure("agent", signal / 4, speech) == found
+
+    def test_too_little_speech_has_no_baseline(self):
+        signal, speech = self.call(self.voice(150, 1.5, 0.03), self.voice(215, 0.7, 0.12))
+        assert raised_voice.measure("agent", signal, speech) is None
