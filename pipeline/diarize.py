@@ -5,56 +5,42 @@ Only mono needs this; a stereo call is separated by its channels and never impor
 
 import os
 import threading
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import models
+from pipeline import models, two_voices
 from pipeline.audio import SAMPLE_RATE
 from pipeline.records import Span
-from pipeline.spans import Spans
+from pipeline.spans import Spans, intersection
+from pipeline.two_voices import Diarization, Segmentation
 
 if TYPE_CHECKING:
-    from pyannote.audio.pipelines import SpeakerDiarization
+    from pyannote.audio import Inference, Pipeline
     from pyannote.core import Annotation
+
+    from pipeline.campplus import CamPlusPlus
 
 BUNDLED = "bundled"
 
-CLUSTERING = {"method": "average", "min_cluster_size": 12, "threshold": 0.7}
-"""Average linkage confuses similar voices less than pyannote's default centroid linkage (mean DER
-0.083 against 0.115 on 16 mono calls, 0.25 s collar). The threshold only matters where the number of
-speakers is open."""
+SEGMENTATION_WINDOW_S = 10.0
+"""What segmentation-3.0 was trained on."""
 
-SAME_VOICE_SIMILARITY = 0.75
-"""Cosine similarity of two voice prints above which two 'speakers' are one person."""
-
-EMBEDDING_BATCH = 8
-"""Bounds the memory of the embedding step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Diarization:
-    """Speech per speaker.
-
-    ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every
-    moment to the one who most likely speaks, which is what words are labelled by. Both are keyed by
-    the same anonymous labels.
-    """
-
-    speakers: dict[str, Spans]
-    exclusive: dict[str, Spans]
+BATCH_SIZE = 8
+"""Windows at once: bounds the memory of the models."""
 
 
 class Diarizer:
-    """pyannote.audio's pipeline, loaded once at first use; safe under threads.
+    """pyannote's models, loaded once at first use; safe under threads.
 
     Parameters
     ----------
     model : str
         ``bundled`` (segmentation-3.0 + CAM++), or a name or path for ``Pipeline.from_pretrained``.
     segmentation_step : float
-        Step of the 10 s segmentation window as a share of it, in (0, 1]. 0.1 is pyannote's default.
+        Step of the segmentation window as a share of it, in (0, 1]. 0.1 is pyannote's default.
     device : str
         ``cpu`` or ``cuda``.
     """
@@ -65,94 +51,103 @@ class Diarizer:
         self._device = device
         self._threads = threads
         self._lock = threading.Lock()
-        self._pipeline: SpeakerDiarization | None = None
+        self._engine: _Bundled | Pipeline | None = None
 
     @property
     def name(self) -> str:
         model = "segmentation-3.0+cam++" if self._model == BUNDLED else self._model
         return f"pyannote/{model}/step{self._step:g}/{self._device}"
 
-    def diarize(self, samples: np.ndarray) -> Diarization:
-        """Separate two speakers; gives one speaker where both turn out to be the same voice.
+    def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
+        """Separate two speakers; gives one where both turn out to be the same voice.
 
         Parameters
         ----------
         samples : np.ndarray [shape=(n,)], float32, 16 kHz
+        speech : where anybody speaks, in order of time; not empty
         """
         with self._lock:
-            if self._pipeline is None:
-                self._pipeline = self._load()
-            import torch
-
-            waveform = torch.from_numpy(np.ascontiguousarray(samples))[None]  # shape: (1, n)
-            output = self._pipeline(
-                {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "call"}, num_speakers=2
-            )
-        if _same_voice(output.speaker_embeddings):
-            merged = _spans(output.speaker_diarization.support(), None)
-            return Diarization({"speaker_0": merged}, {"speaker_0": merged})
+            if self._engine is None:
+                self._engine = self._load()
+            if isinstance(self._engine, _Bundled):
+                return self._engine.diarize(samples, speech)
+            output = self._engine(_as_file(samples), num_speakers=2)
         labels = output.speaker_diarization.labels()
         return Diarization(
-            _by_speaker(output.speaker_diarization, labels),
-            _by_speaker(output.exclusive_speaker_diarization, labels),
+            _by_speaker(output.speaker_diarization, labels, speech),
+            _by_speaker(output.exclusive_speaker_diarization, labels, speech),
         )
 
-    def _load(self) -> "SpeakerDiarization":
-        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # pyannote reports file durations otherwise
-        import warnings
-
+    def _load(self) -> "_Bundled | Pipeline":
+        os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports file durations otherwise
         import torch
 
+        torch.set_num_threads(self._threads)
+        device = torch.device(self._device)
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # torchcodec and FFmpeg are not needed: audio comes decoded
-            from pyannote.audio import Model, Pipeline
-            from pyannote.audio.core.plda import PLDA
-            from pyannote.audio.pipelines import SpeakerDiarization
+            warnings.simplefilter("ignore")  # torchcodec is not needed: audio comes decoded
+            from pyannote.audio import Inference, Model, Pipeline
 
-            torch.set_num_threads(self._threads)
             if self._model != BUNDLED:
-                pipeline = Pipeline.from_pretrained(self._model)
-            else:
-                from pipeline.campplus import CamPlusPlus
+                return Pipeline.from_pretrained(self._model).to(device)
+            from pipeline.campplus import CamPlusPlus
 
-                class NoPlda(PLDA):
-                    """The pipeline asks for one; agglomerative clustering does not use it."""
-
-                    def __init__(self) -> None:
-                        pass
-
-                pipeline = SpeakerDiarization(
-                    segmentation=Model.from_pretrained(models.segmentation_file()),
-                    segmentation_step=self._step,
-                    embedding=CamPlusPlus(models.embedding_file()),
-                    embedding_exclude_overlap=True,
-                    plda=NoPlda(),
-                    clustering="AgglomerativeClustering",
-                    embedding_batch_size=EMBEDDING_BATCH,
-                    segmentation_batch_size=EMBEDDING_BATCH,
-                )
-                pipeline.instantiate(
-                    {"segmentation": {"min_duration_off": 0.0}, "clustering": CLUSTERING}
-                )
-            return pipeline.to(torch.device(self._device))
+            segmentation = Inference(
+                Model.from_pretrained(models.segmentation_file()),
+                duration=SEGMENTATION_WINDOW_S,
+                step=self._step * SEGMENTATION_WINDOW_S,
+                skip_aggregation=True,
+                batch_size=BATCH_SIZE,
+                device=device,
+            )
+            return _Bundled(segmentation, CamPlusPlus(models.embedding_file()).to(device))
 
 
-def _same_voice(prints: np.ndarray | None) -> bool:
-    """Whether voice prints [shape=(speakers, dimension)] are one person's, or only one is there."""
-    if prints is None or len(prints) < 2:
-        return True
-    a, b = prints[:2]
-    norm = float(np.linalg.norm(a) * np.linalg.norm(b))
-    return norm == 0 or float(a @ b) / norm > SAME_VOICE_SIMILARITY
+@dataclass(frozen=True, slots=True)
+class _Bundled:
+    """The two bundled models."""
+
+    segmentation: "Inference"
+    embedding: "CamPlusPlus"
+
+    def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
+        found = self.segmentation(_as_file(samples))
+        windows = two_voices.print_windows(speech)
+        prints = [self._voice_print(samples, window) for window in windows]
+        return two_voices.diarize(
+            speech,
+            windows,
+            np.stack(prints) if prints else np.empty((0, self.embedding.dimension)),
+            Segmentation(
+                active=found.data > 0.5,
+                starts_s=np.array([window.start for window, _ in found]),
+                duration_s=SEGMENTATION_WINDOW_S,
+            ),
+        )
+
+    def _voice_print(self, samples: np.ndarray, window: Span) -> np.ndarray:
+        """Shape (dimension,)."""
+        import torch
+
+        start, end = round(window.start_s * SAMPLE_RATE), round(window.end_s * SAMPLE_RATE)
+        with torch.inference_mode():
+            piece = torch.from_numpy(samples[start:end]).to(self.embedding.device)
+            return np.asarray(self.embedding(piece[None, None])[0].cpu())
 
 
-def _by_speaker(annotation: "Annotation", labels: list[str]) -> dict[str, Spans]:
-    """Speech of each of pyannote's labels, under our own anonymous ones."""
-    return {f"speaker_{i}": _spans(annotation, label) for i, label in enumerate(labels)}
+def _as_file(samples: np.ndarray) -> dict[str, object]:
+    """Samples in the form that pyannote takes for a file: no codec and no disk are involved."""
+    import torch
+
+    waveform = torch.from_numpy(np.ascontiguousarray(samples))[None]  # shape: (1, n)
+    return {"waveform": waveform, "sample_rate": SAMPLE_RATE, "uri": "call"}
 
 
-def _spans(annotation: "Annotation", label: str | None) -> Spans:
-    timeline = annotation.get_timeline() if label is None else annotation.label_timeline(label)
-    return tuple(Span(round(s.start, 3), round(s.end, 3)) for s in timeline.support())
+def _by_speaker(annotation: "Annotation", labels: list[str], speech: Spans) -> dict[str, Spans]:
+    """The time of each label, cut to where there is speech, under labels of our own."""
+    return {
+        f"speaker_{number}": intersection(
+            tuple(Span(s.start, s.end) for s in annotation.label_timeline(label).support()), speech
+        )
+        for number, label in enumerate(labels)
+    }

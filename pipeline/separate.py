@@ -95,17 +95,11 @@ def by_diarization(samples: np.ndarray, sound: SoundMap, diarizer: Diarizer) -> 
     people = samples.copy()
     for span in sound.music:  # music and its prompts are no speakers of the call
         people[round(span.start_s * SAMPLE_RATE) : round(span.end_s * SAMPLE_RATE)] = 0.0
-    found = diarizer.diarize(people) if sound.speech else None
-    speakers = found.speakers if found else {}
+    if not sound.speech:
+        return Separation({PROMPT: sound.prompts}, ({PROMPT: sound.prompts},), sound.music)
+    found = diarizer.diarize(people, sound.speech)
     return Separation(
-        speech={label: intersection(spans, sound.speech) for label, spans in speakers.items()}
-        | {PROMPT: sound.prompts},
-        owners=(
-            {
-                label: intersection(spans, sound.speech)
-                for label, spans in (found.exclusive if found else {}).items()
-            }
-            | {PROMPT: sound.prompts},
-        ),
+        speech=found.speakers | {PROMPT: sound.prompts},
+        owners=(found.exclusive | {PROMPT: sound.prompts},),
         music=sound.music,
     )

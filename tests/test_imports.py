@@ -25,8 +25,10 @@ LAYERS = [
         "rounding",
     },
     {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"},
-    {"metadata", "activity", "bleed", "transcribe", "diarize", "roles"} | {"measures", "criteria"},
-    {"rubric", "separate"},
+    {"metadata", "activity", "bleed", "transcribe", "two_voices", "roles"}
+    | {"measures", "criteria"},
+    {"rubric", "diarize"},
+    {"separate"},
     {"flags", "engines", "findings"},
     {"score", "sound"},
     {"call", "store"},
