@@ -27,7 +27,8 @@ class CueEntry(BaseModel):
     """A cue as written in a cue file.
 
     ``not_after`` are patterns that speak against it directly before, ``unless`` are other cues
-    that speak against it when found in the same words.
+    that speak against it when found in the same words. A ``counted`` cue is no move of its own:
+    only its number matters, and :meth:`CueSet.find` leaves it out.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -38,6 +39,7 @@ class CueEntry(BaseModel):
     patterns: list[str]
     not_after: list[str] = []
     unless: list[str] = []
+    counted: bool = False
     must: list[str]
     must_not: list[str]
 
@@ -87,7 +89,7 @@ class CueSet:
             found = {
                 definition.entry.id: definition.matches(words)
                 for definition in self.definitions
-                if definition.entry.by == turn.role
+                if definition.entry.by == turn.role and not definition.entry.counted
             }
             hits = [
                 (start, end, definition.entry.id)
@@ -104,6 +106,11 @@ class CueSet:
                 begin_s, end_s = words_time(turn, first, last)
                 cues.append(Cue(name, index, turn.text[first:last], begin_s, end_s))
         return tuple(cues)
+
+    def count(self, name: str, turns: Sequence[Turn]) -> int:
+        """How often the words of a cue occur in turns, whoever says them."""
+        (definition,) = (d for d in self.definitions if d.entry.id == name)
+        return sum(len(definition.matches(normalise(turn.text))) for turn in turns)
 
 
 def words_between(turn: Turn, first: int, last: int) -> list[int]:

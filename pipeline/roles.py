@@ -37,8 +37,12 @@ development calls); each counts once."""
 OPENS = 1.0
 """The one who opens an inbound call is the agent: worth one turn of phrase."""
 
+PRONOUN_WEIGHT = 20.0
+"""Turns of phrase that a voice is worth which says nothing but "you" and "we": agents speak to the
+customer and for the company, customers of themselves. This alone is right on 87 of 89 calls."""
+
 MIN_MARGIN = 2.0
-"""Turns of phrase by which the better assignment must lead. On 89 development calls 86 lead by this
+"""Turns of phrase by which the better assignment must lead. All 89 development calls lead by this
 much, none of them wrongly."""
 
 MARGIN_SCALE = 0.8
@@ -101,8 +105,9 @@ def _decide(
 
 def _agent_like(voice: str, turns: Sequence[tuple[str, Turn]], cues: CueSet) -> float:
     """How much more a voice sounds like an agent than like a customer, in turns of phrase."""
-    own = [turn for owner, turn in turns if owner == voice]
-    as_agent = [c.id for c in cues.find([replace(turn, role="agent") for turn in own])]
-    as_customer = [c.id for c in cues.find([replace(turn, role="customer") for turn in own])]
-    phrases = as_agent.count("agent_talk") - as_customer.count("customer_talk")
-    return phrases + len(AGENT_MOVES & set(as_agent))
+    own = [replace(turn, role="agent") for owner, turn in turns if owner == voice]
+    words = sum(len(turn.text.split()) for turn in own)
+    phrases = cues.count("agent_talk", own) - cues.count("customer_talk", own)
+    pronouns = cues.count("agent_pronoun", own) - cues.count("customer_pronoun", own)
+    moves = AGENT_MOVES & {cue.id for cue in cues.find(own)}
+    return phrases + PRONOUN_WEIGHT * pronouns / max(1, words) + len(moves)

@@ -26,7 +26,7 @@ MIN_VOICE_WINDOWS = 2
 """A voice heard in fewer windows is a cough or a noise."""
 
 MIN_VOICE_SHARE = 0.12
-"""Share of the windows that the smaller of the two first clusters needs; smaller ones are outliers."""
+"""Share of the windows that the second largest cluster needs; smaller ones are outliers."""
 
 MOST_CLUSTERS = 12
 """How far the windows are split up in the search for two clusters of that size."""
@@ -44,8 +44,8 @@ otherwise it holds both, and is shared out moment by moment."""
 class Diarization:
     """Speech per speaker, by anonymous labels.
 
-    ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every moment
-    to the voice that it sounds most like: words are labelled by it.
+    ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every
+    moment to the voice that it sounds most like: words are labelled by it.
     """
 
     speakers: dict[str, Spans]

@@ -43,7 +43,7 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
             (stated, quote(seen, understood, what)),
         )  # fmt: skip
     retention = seen.first("threatens_to_leave", start=found.issue, stop=found.response)
-    if not found.complaints and not retention:
+    if not seen.first("complaint") and not retention:
         return Verdict(
             "met", "The request was simple and complete as stated, and the agent let it be stated.",
             (stated,), INFERRED,
