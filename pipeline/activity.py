@@ -89,6 +89,8 @@ def listen(samples: np.ndarray) -> SoundMap:
     ----------
     samples : np.ndarray [shape=(n,)], float32, 16 kHz
     """
+    if len(samples) < VAD_WINDOW:
+        return SoundMap((), (), ())
     level_db = band_level_db(samples)
     voice = _voice_probability(samples, len(level_db))
     sounding = _sounding(level_db)

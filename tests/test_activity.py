@@ -1,0 +1,94 @@
+"""When somebody speaks and where music plays, on the sample calls and their truth."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipeline import activity
+from pipeline.audio import SAMPLE_RATE, load
+from pipeline.spans import overlap_s, total_s
+from tests.recordings import SAMPLES
+
+CHANNELS = {
+    "good_agent": ("agent", "customer"),
+    "poor_agent": ("customer", "agent"),
+    "abusive_customer": ("agent", "customer"),
+}
+
+
+@pytest.fixture(scope="module")
+def calls():
+    found = {}
+    for name in CHANNELS:
+        recording = load(SAMPLES / f"{name}.flac", max_duration_s=600)
+        truth = json.loads((SAMPLES / "truth" / f"{name}.json").read_text())
+        found[name] = (truth, recording.samples, [activity.listen(c) for c in recording.samples])
+    return found
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_turns_begin_and_end_when_they_do(calls, name):
+    truth, _, maps = calls[name]
+    late = []
+    for role, sound in zip(CHANNELS[name], maps, strict=True):
+        for turn in (t for t in truth["turns"] if t["speaker"] == role):
+            inside = [
+                s for s in sound.speech if s.end_s > turn["start"] and s.start_s < turn["end"]
+            ]
+            assert inside, f"{role} turn at {turn['start']} not heard"
+            late += [inside[0].start_s - turn["start"], inside[-1].end_s - turn["end"]]
+    assert np.median(np.abs(late)) < 0.03
+    assert np.percentile(np.abs(late), 90) < 0.15
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_nobody_is_heard_who_does_not_speak(calls, name):
+    truth, _, maps = calls[name]
+    for role, sound in zip(CHANNELS[name], maps, strict=True):
+        turns = [t for t in truth["turns"] if t["speaker"] == role]
+        false = [
+            s for s in sound.speech
+            if not any(s.end_s > t["start"] and s.start_s < t["end"] for t in turns)
+        ]  # fmt: skip
+        assert total_s(false) < 0.3
+
+
+@pytest.mark.parametrize("name", ["good_agent", "poor_agent"])
+def test_hold_music_is_music_and_no_speech(calls, name):
+    truth, _, maps = calls[name]
+    (hold,) = truth["holds"]
+    for sound in maps:
+        (music,) = sound.music
+        assert music.start_s == pytest.approx(hold["music"]["start"], abs=0.5)
+        assert music.end_s == pytest.approx(hold["music"]["end"], abs=0.5)
+        assert overlap_s(music, sound.speech) < 0.1
+
+
+@pytest.mark.parametrize("gain_db", [-20, 6])
+def test_gain_of_the_line_does_not_matter(calls, gain_db):
+    _, samples, maps = calls["good_agent"]
+    for channel, sound in zip(samples, maps, strict=True):
+        again = activity.listen(channel * np.float32(10 ** (gain_db / 20)))
+        assert total_s(again.speech) == pytest.approx(total_s(sound.speech), rel=0.05)
+        assert len(again.music) == len(sound.music)
+
+
+def test_faint_speech_beside_a_shout_is_heard(calls):
+    """Calm speech 30 dB under a shout counts: it is the baseline that shouting is told by."""
+    truth, samples, _ = calls["good_agent"]
+    turn = next(
+        t for t in truth["turns"] if t["speaker"] == "customer" and t["end"] - t["start"] > 2
+    )
+    start, end = (round(turn[k] * SAMPLE_RATE) for k in ("start", "end"))
+    voice = samples[1, start:end]
+    gap = np.random.default_rng(0).normal(0, 1e-4, SAMPLE_RATE * 4).astype(np.float32)
+    call = np.concatenate([gap, voice * 0.05, gap, voice * 1.5, gap])
+    faint = [s for s in activity.listen(call).speech if s.end_s < 4 + len(voice) / SAMPLE_RATE + 1]
+    assert total_s(faint) > 0.6 * len(voice) / SAMPLE_RATE
+
+
+@pytest.mark.parametrize("seconds", [0.005, 0.02, 0.5])
+def test_a_moment_of_sound_is_nothing(seconds):
+    sound = activity.listen(np.zeros(round(seconds * SAMPLE_RATE), dtype=np.float32))
+    assert sound == activity.SoundMap((), (), ())

@@ -1,0 +1,86 @@
+"""What the recogniser gets to hear, and the audit of what it says."""
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ModelError
+from pipeline.records import Span, Word
+from pipeline.transcribe import (
+    MARGIN_S,
+    SAMPLE_RATE,
+    WINDOW_S,
+    Transcriber,
+    _on_speech,
+    _pack,
+    _spoken,
+    _wordless,
+)
+
+
+def spans(*pairs):
+    return tuple(Span(a, b) for a, b in pairs)
+
+
+def hour():
+    return 3600 * SAMPLE_RATE
+
+
+def test_only_speech_is_packed():
+    (window,) = _pack([spans((10, 12), (40, 41))], hour())
+    assert [(p.start / SAMPLE_RATE, p.end / SAMPLE_RATE) for p in window] == [
+        (10 - MARGIN_S, 12 + MARGIN_S),
+        (40 - MARGIN_S, 41 + MARGIN_S),
+    ]
+    assert window[1].packed == window[0].end - window[0].start
+
+
+def test_short_pauses_stay_as_they_are():
+    (window,) = _pack([spans((10, 12), (12.8, 14))], hour())
+    assert len(window) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_windows_fit_the_model_and_lose_nothing(seed):
+    rng = np.random.default_rng(seed)
+    edges = np.cumsum(rng.exponential([4.0, 0.6] * 60))
+    speech = spans(*zip(edges[::2], edges[1::2], strict=True))
+    windows = _pack([speech, speech], hour())
+    for window in windows:
+        assert sum(p.end - p.start for p in window) <= WINDOW_S * SAMPLE_RATE
+        assert len({p.channel for p in window}) == 1
+    pieces = [p for window in windows for p in window if p.channel == 1]
+    for span in speech:
+        covered = sum(
+            max(0, min(p.end, span.end_s * SAMPLE_RATE) - max(p.start, span.start_s * SAMPLE_RATE))
+            for p in pieces
+        )
+        assert covered >= 0.99 * span.duration_s * SAMPLE_RATE
+
+
+def test_an_endless_monologue_is_cut_at_its_longest_pause():
+    speech = spans((0, 20), (20.5, 25), (25.1, 50))
+    first, second = _pack([speech], hour())
+    assert first[-1].end / SAMPLE_RATE == pytest.approx(20 + MARGIN_S)
+    assert second[0].start / SAMPLE_RATE == pytest.approx(20.5 - MARGIN_S)
+
+
+def test_speech_without_words_is_found():
+    words = [Word(1.0, 2.0, "hello", 0.9)]
+    assert _wordless(spans((1.0, 2.1), (5.0, 7.0), (9.0, 9.3)), words) == spans((5.0, 7.0))
+
+
+def test_words_without_speech_are_found():
+    speech = spans((1.0, 2.0))
+    assert _spoken(Word(1.9, 2.4, "hello", 0.9), speech)
+    assert not _spoken(Word(3.0, 3.4, "thanks", 0.9), speech)
+
+
+def test_words_are_moved_off_the_silence():
+    word = _on_speech(Word(0.7, 2.6, "hello", 0.9), spans((1.0, 2.0)))
+    assert (word.start_s, word.end_s) == (1.0, 2.0)
+
+
+def test_a_model_that_is_not_there_is_said(tmp_path):
+    transcriber = Transcriber(str(tmp_path), device="cpu", compute_type="int8", threads=1)
+    with pytest.raises(ModelError, match="cannot be loaded on cpu"):
+        transcriber.transcribe(np.zeros((1, SAMPLE_RATE), np.float32), [spans((0, 1))], "en")
