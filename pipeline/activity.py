@@ -66,7 +66,9 @@ noise -2 to -13, but noise never stands out of itself."""
 
 PROMPT_MAX_S = 20.0
 PROMPT_MUSIC_MIN_S = 3.0
-"""A voice between two stretches of music this long, for not longer than this, is a queue prompt."""
+PROMPT_MAX_PAUSE_S = 0.5
+"""A voice between two stretches of music this long, for not longer than this, is a queue prompt,
+unless the line falls silent for so long in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ def _music(
     for piece in joined:
         last = music[-1] if music else None
         between = Span(last.end_s, piece.start_s) if last else None
-        if last and between and between.duration_s <= PROMPT_MAX_S and _is_prompt(last, piece):
+        if last and between and _is_prompt(last, between, piece, sounding):
             prompts += intersection(speech, (between,))
             music[-1] = Span(last.start_s, piece.end_s)
         else:
@@ -173,8 +175,17 @@ def _music(
     return tuple(music), tuple(prompts)
 
 
-def _is_prompt(before: Span, after: Span) -> bool:
-    return min(before.duration_s, after.duration_s) >= PROMPT_MUSIC_MIN_S
+def _is_prompt(before: Span, between: Span, after: Span, sounding: np.ndarray) -> bool:
+    """Whether what stands between two stretches of music is spoken over it.
+
+    Music goes on under a prompt, so it never falls silent; an agent who comes back does.
+    """
+    if between.duration_s > PROMPT_MAX_S:
+        return False
+    if min(before.duration_s, after.duration_s) < PROMPT_MUSIC_MIN_S:
+        return False
+    part = sounding[round(between.start_s / FRAME_S) : round(between.end_s / FRAME_S)]
+    return all(s.duration_s <= PROMPT_MAX_PAUSE_S for s in from_mask(~part, FRAME_S))
 
 
 def _is_tonal(samples: np.ndarray, span: Span) -> bool:

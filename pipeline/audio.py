@@ -36,6 +36,9 @@ CLIPPED_SHARE = 0.01
 development data stays below 0.003 (coarse µ-law steps at the top included), speech overdriven by
 6 dB lies above 0.02. Counted before resampling, which rounds flat tops off."""
 
+QUIETEST_CLIP = 100
+"""Level step (-20 dBFS) of the lowest peak that is looked at: below, the steps are too coarse."""
+
 LEVEL_STEPS = 1000
 """Resolution of the count of sample levels between silence and full scale."""
 
@@ -215,22 +218,32 @@ def _riff_size_ratio(path: Path) -> float:
 
 def _loudest_dbfs(samples: np.ndarray) -> float:
     frame = SAMPLE_RATE // 50
-    if samples.shape[1] < frame:
-        return float("-inf")
-    centred = samples - samples.mean(axis=1, keepdims=True)  # a constant offset makes no sound
-    usable = centred[:, : samples.shape[1] // frame * frame].reshape(samples.shape[0], -1, frame)
-    return float(10 * np.log10((usable**2).mean(axis=2).max() + 1e-12))
+    loudest = 0.0
+    for block in _blocks(samples):
+        usable = block[:, : block.shape[1] // frame * frame].reshape(len(block), -1, frame)
+        if usable.size:
+            # The variance: a constant offset makes no sound.
+            loudest = max(loudest, float(usable.var(axis=2).max()))
+    return float(10 * np.log10(loudest + 1e-12))
 
 
 def _is_copy(samples: np.ndarray) -> bool:
     """Whether both channels carry one signal, possibly at another gain."""
-    left, right = samples.astype(np.float64)
-    power = float(left @ left)
-    if power == 0 or not right.any():
+    left_power = right_power = shared = 0.0
+    for left, right in _blocks(samples):
+        left_power += float(left @ left)
+        right_power += float(right @ right)
+        shared += float(left @ right)
+    if left_power == 0 or right_power == 0:
         return False
-    gain = float(left @ right) / power
-    residual = right - gain * left
-    return bool(10 * np.log10((residual @ residual + 1e-12) / (right @ right)) < COPY_RESIDUAL_DB)
+    residual = max(0.0, right_power - shared**2 / left_power)
+    return bool(10 * np.log10(residual / right_power + 1e-12) < COPY_RESIDUAL_DB)
+
+
+def _blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
+    """A minute at a time, as float64: bounds the memory of long calls."""
+    for at in range(0, samples.shape[1], 60 * SAMPLE_RATE):
+        yield samples[:, at : at + 60 * SAMPLE_RATE].astype(np.float64)
 
 
 def _level_counts(block: np.ndarray) -> np.ndarray:
@@ -244,7 +257,7 @@ def _is_clipped(counts: np.ndarray) -> bool:
     peak = int(np.flatnonzero(counts)[-1])
     sounding = counts[peak // 20 + 1 :].sum()
     at_peak = counts[int(0.97 * peak) :].sum()
-    return bool(peak > 0 and at_peak > CLIPPED_SHARE * sounding)
+    return bool(peak >= QUIETEST_CLIP and at_peak > CLIPPED_SHARE * sounding)
 
 
 def _reason(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """THE path of a call, top to bottom: recording -> facts -> scorecard."""
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from pipeline import activity, audio, findings, roles, separate, sound
@@ -11,6 +12,8 @@ from pipeline.rounding import rounded
 from pipeline.rubric import Rubric
 from pipeline.score import score
 from pipeline.voices import take_turns
+
+_shipped_cues = cache(load_cues)  # reading and compiling them takes half a second
 
 
 def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
@@ -23,20 +26,19 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
     ModelError
         A speech model is missing or cannot run here.
     """
-    settings = engines.settings
-    recording = audio.load(path, max_duration_s=settings.max_duration_s)
+    recording = audio.load(path, max_duration_s=engines.settings.max_duration_s)
     maps = [activity.listen(channel) for channel in recording.samples]
     if len(maps) == 2:
         parts = separate.by_channel(recording.samples, maps)
     else:
         parts = separate.by_diarization(recording.samples[0], maps[0], engines.diarizer)
     script = engines.transcriber.transcribe(
-        recording.samples, parts.to_recognise(), metadata.language or settings.language
+        recording.samples, parts.to_recognise(), metadata.language
     )
     voices = parts.voices(script.channels)
     said = take_turns(voices)
-    cue_set = load_cues(script.language) if script.language else None
-    cast = roles.cast(voices, said, metadata, settings.agent_channel, cue_set)
+    cue_set = _shipped_cues(script.language) if script.language else None
+    cast = roles.cast(voices, said, metadata, cue_set)
     turns = tuple(replace(turn, role=cast.role_of[voice]) for voice, turn in said)
     cues = cue_set.find(turns) if cue_set else ()
     facts = CallFacts(
@@ -52,7 +54,7 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         roles_confidence=cast.confidence,
         warnings=recording.warnings + parts.warnings,
     )
-    doubts = findings.doubts(facts, script, language_known=cue_set is not None)
+    doubts = findings.doubts(facts, voices, script, language_known=cue_set is not None)
     return rounded(replace(facts, warnings=facts.warnings + doubts))
 
 

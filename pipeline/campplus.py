@@ -1,4 +1,4 @@
-"""CAM++ speaker embedding as a pyannote model.
+"""CAM++ speaker embedding.
 
 The network of Wang et al., "CAM++: A Fast and Efficient Network for Speaker Verification Using
 Context-Aware Masking" (Interspeech 2023): a small 2-D convolutional front end, three densely
@@ -7,13 +7,10 @@ connected time-delay blocks whose layers are gated by a context mask, statistics
 """
 
 from collections import OrderedDict
-from functools import cached_property
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from pyannote.audio import Model
-from pyannote.audio.core.task import Problem, Resolution, Specifications
 from torch import Tensor, nn
 from torchaudio.compliance.kaldi import fbank
 
@@ -22,55 +19,22 @@ DIMENSION = 192
 CONTEXT_FRAMES = 100
 """Frames (10 ms each, halved by the first layer) that share one local context, from the paper."""
 
-MIN_FRAMES = 40
-"""Filter-bank frames (10 ms) below which a voice print means nothing: 0.4 s."""
 
+class CamPlusPlus(nn.Module):
+    """Voice prints; those of one voice have a high cosine similarity.
 
-class CamPlusPlus(Model):
-    """Embeds the frames of a waveform that belong to one speaker.
-
-    ``forward(waveforms, weights)``: waveforms [shape=(batch, 1, n)] at 16 kHz, weights
-    [shape=(batch, frames)] in [0, 1] marking the speaker's frames; gives [shape=(batch, 192)], with
-    rows of NaN where the speaker has fewer than ``MIN_FRAMES`` frames (pyannote's clustering
-    leaves those out).
+    ``forward(waveform)`` takes [shape=(1, n)] at 16 kHz, at least 0.25 s, and gives [shape=(192,)].
     """
 
     def __init__(self, weights: Path):
-        super().__init__(sample_rate=16_000, num_channels=1)
+        super().__init__()
         self.network = _Network()
         self.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-        self.specifications = Specifications(
-            problem=Problem.REPRESENTATION, resolution=Resolution.CHUNK, duration=10.0
-        )
         self.eval()
 
-    @property
-    def dimension(self) -> int:
-        return DIMENSION
-
-    @cached_property
-    def min_num_samples(self) -> int:
-        return MIN_FRAMES * 160 + 240
-
-    def forward(self, waveforms: Tensor, weights: Tensor | None = None) -> Tensor:
-        if waveforms.shape[2] < self.min_num_samples:
-            raise ValueError(
-                f"expected at least {self.min_num_samples} samples, found {waveforms.shape[2]}"
-            )
-        if weights is None:
-            weights = torch.ones(len(waveforms), 1, device=waveforms.device)
-        rows = [self._embed(w, mask) for w, mask in zip(waveforms, weights, strict=True)]
-        return torch.stack(rows)  # shape: (batch, 192)
-
-    def _embed(self, waveform: Tensor, mask: Tensor) -> Tensor:
-        """One row: ``waveform`` [shape=(1, n)], ``mask`` [shape=(frames,)]."""
-        if mask.mean() * waveform.shape[1] >= self.min_num_samples:  # absent speakers cost nothing
-            features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
-            own = F.interpolate(mask[None, None], size=len(features))[0, 0] > 0.5
-            features = features[own]  # shape: (frames, mel)
-            if len(features) >= MIN_FRAMES:
-                return self.network((features - features.mean(dim=0))[None])[0]
-        return torch.full((DIMENSION,), torch.nan, device=waveform.device)
+    def forward(self, waveform: Tensor) -> Tensor:
+        features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
+        return self.network((features - features.mean(dim=0))[None])[0]
 
 
 class _Network(nn.Module):

@@ -109,8 +109,12 @@ class CueSet:
 
     def count(self, name: str, turns: Sequence[Turn]) -> int:
         """How often the words of a cue occur in turns, whoever says them."""
-        (definition,) = (d for d in self.definitions if d.entry.id == name)
-        return sum(len(definition.matches(normalise(turn.text))) for turn in turns)
+        return sum(
+            len(definition.matches(normalise(turn.text)))
+            for definition in self.definitions
+            if definition.entry.id == name
+            for turn in turns
+        )
 
 
 def words_between(turn: Turn, first: int, last: int) -> list[int]:

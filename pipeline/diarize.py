@@ -117,7 +117,7 @@ class _Bundled:
         return two_voices.diarize(
             speech,
             windows,
-            np.stack(prints) if prints else np.empty((0, self.embedding.dimension)),
+            np.array(prints),
             Segmentation(
                 active=found.data > 0.5,
                 starts_s=np.array([window.start for window, _ in found]),
@@ -131,8 +131,8 @@ class _Bundled:
 
         start, end = round(window.start_s * SAMPLE_RATE), round(window.end_s * SAMPLE_RATE)
         with torch.inference_mode():
-            piece = torch.from_numpy(samples[start:end]).to(self.embedding.device)
-            return np.asarray(self.embedding(piece[None, None])[0].cpu())
+            piece = torch.from_numpy(samples[None, start:end]).to(self.segmentation.device)
+            return np.asarray(self.embedding(piece).cpu())
 
 
 def _as_file(samples: np.ndarray) -> dict[str, object]:

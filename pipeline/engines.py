@@ -40,8 +40,8 @@ class SpeechEngines:
         """Names everything here that can change what is heard."""
         settings = self.settings
         return (
-            f"{self.transcriber.name} {self.diarizer.name} "
-            f"{settings.language or '-'} {settings.agent_channel}"
+            f"{self.transcriber.name} {settings.whisper_model} "
+            f"{self.diarizer.name} {settings.diarization_model}"
         )
 
     def names(self, channels: int) -> Engines:

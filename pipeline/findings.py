@@ -1,7 +1,10 @@
 """What can be doubtful about a call: a result's warnings, and what they mean in plain words."""
 
+from collections.abc import Sequence
+
 from pipeline.records import CallFacts
 from pipeline.transcribe import Transcript
+from pipeline.voices import PROMPT, Voice
 
 WARNINGS = {
     "truncated": "The file ends before its header says it should: the end of the call is missing.",
@@ -18,7 +21,7 @@ WARNINGS = {
 }
 
 TOO_SHORT_S, TOO_SHORT_WORDS = 10.0, 10
-"""Less speech or fewer words than this cannot be judged (format specification)."""
+"""Below this a warning is given; from where on nothing is judged is the rubric's to say."""
 
 WORDLESS_SHARE = 0.1
 """Share of the speech without words from which a transcript counts as incomplete."""
@@ -27,7 +30,9 @@ LANGUAGE_PROBABILITY = 0.5
 """Below this a detected language is a guess."""
 
 
-def doubts(facts: CallFacts, script: Transcript, *, language_known: bool) -> tuple[str, ...]:
+def doubts(
+    facts: CallFacts, voices: Sequence[Voice], script: Transcript, *, language_known: bool
+) -> tuple[str, ...]:
     """Warnings that show only once a call is transcribed and measured."""
     found = []
     words = sum(len(turn.text.split()) for turn in facts.turns)
@@ -35,9 +40,9 @@ def doubts(facts: CallFacts, script: Transcript, *, language_known: bool) -> tup
     roles = {turn.role for turn in facts.turns}
     if speech_s < TOO_SHORT_S or words < TOO_SHORT_WORDS:
         found.append("too_short")
-    if len(roles - {"other"}) < 2 and "unknown" not in roles:
+    if len({voice.label for voice in voices if voice.words and voice.label != PROMPT}) == 1:
         found.append("one_sided_recording")
-    if "unknown" in roles:
+    elif "unknown" in roles:
         found.append("roles_unsure")
     if script.language and script.language_probability < LANGUAGE_PROBABILITY:
         found.append("language_unsure")

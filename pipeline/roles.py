@@ -1,6 +1,6 @@
 """Which voice is the agent's.
 
-Metadata and settings decide first. Without them it is decided from what is said and how the call
+Metadata decides first. Without it it is decided from what is said and how the call
 opens: agents talk in service formulas, read from systems and ask for identity; customers speak of
 their own things and needs. Both assignments are held against the cues, and the better one wins,
 with a confidence; where they are too close, nobody is called anything.
@@ -61,20 +61,18 @@ def cast(
     voices: Sequence[Voice],
     said: Sequence[tuple[str, Turn]],
     metadata: Metadata,
-    agent_channel: str,
     cues: CueSet | None,
 ) -> Roles:
-    """The role of every voice: from metadata, else from the setting, else from what is said.
+    """The role of every voice: from metadata, else from what is said.
 
     Parameters
     ----------
     said : voice and turn, in order of time
-    agent_channel : the setting, ``left``, ``right`` or ``auto``
     cues : of the call's language; without them nobody can be told from what is said
     """
     labels = [voice.label for voice in voices if voice.label != PROMPT]
-    agent = metadata.agent_channel or agent_channel
-    if agent in labels:
+    if metadata.agent_channel in labels:
+        agent = metadata.agent_channel
         found = Roles({label: "agent" if label == agent else "customer" for label in labels}, 1.0)
     else:
         found = _decide([s for s in said if s[0] != PROMPT], cues, metadata.direction)

@@ -7,12 +7,11 @@ from pipeline.criteria import JUDGES
 from pipeline.criteria.view import Verdict, View, view
 from pipeline.cues import words_between
 from pipeline.flags import find_flags
-from pipeline.records import CallFacts, CriterionResult, Evidence, Role, Scorecard, Turn
+from pipeline.records import CallFacts, CriterionResult, Cue, Evidence, Role, Scorecard, Turn
 from pipeline.rubric import CannotTell, Criterion, Rubric
 
 # Share of the points that an answer earns; the other answers leave the denominator.
 SHARE = {"met": 1.0, "partial": 0.5, "missed": 0.0}
-TOO_SHORT = "too_short"
 # Times of words and turns may differ by rounding to milliseconds.
 ROUNDING_S = 0.001
 
@@ -22,7 +21,8 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
     cues = rubric.cues_for(facts.language or facts.metadata.language)
     sides = _sides_reason(facts)
     # Cues depend on who speaks; where that is unsure there are none.
-    seen = view(facts, cues.find(facts.turns) if cues and sides is None else ())
+    found = cues.find(facts.turns) if cues and sides is None else ()
+    seen = view(facts, _sure(found, facts, rubric))
     short = _short_reason(facts, rubric.cannot_tell)
     results = tuple(
         _result(criterion, _judge(criterion, seen, short, sides, cues is not None, rubric))
@@ -55,6 +55,9 @@ def _judge(
     if reason is not None:
         return Verdict("cannot_tell", reason)
     verdict = judge.decide(seen, criterion.thresholds)
+    if verdict.answer == "met" and judge.met_needs_words and not has_cues:
+        return Verdict("cannot_tell", "What was said cannot be judged in this language.")
+    verdict = replace(verdict, confidence=verdict.confidence * seen.facts.roles_confidence)
     certainty = _probability(seen, verdict.evidence)
     if certainty is None or not judge.reads_words:
         return verdict
@@ -107,7 +110,7 @@ def _cap(
 
 def _short_reason(facts: CallFacts, limits: CannotTell) -> str | None:
     words = sum(len(turn.text.split()) for turn in facts.turns)
-    if TOO_SHORT in facts.warnings or words < limits.fewer_words_than:
+    if words < limits.fewer_words_than:
         return "There is too little speech to judge anything."
     if facts.speech_s is not None and facts.speech_s < limits.less_speech_than_s:
         return "There is too little speech to judge anything."
@@ -136,21 +139,40 @@ def _unclear_reason(seen: View, below: float) -> str | None:
 
 
 def _probability(seen: View, evidence: Iterable[Evidence]) -> float | None:
-    """Mean probability of the words in the evidence; None where words carry none."""
-    found: list[float] = []
+    """Mean probability of the words of the least certain evidence; None where words carry none."""
+    found = []
     for item in evidence:
-        turn = next((t for t in seen.turns if _holds(t, item)), None)
-        if turn is not None:
-            at = turn.text.find(item.quote)
-            inside = words_between(turn, at, at + len(item.quote))
-            found += [turn.words[i].probability for i in inside]
-    return sum(found) / len(found) if found else None
+        for turn in seen.turns:
+            if turn.role != item.role or item.quote not in turn.text:
+                continue
+            if not _may_hold(turn, item):
+                continue
+            certainty = _certainty(turn, item.quote)
+            if certainty is not None:
+                found.append(certainty)
+            break
+    return min(found, default=None)
 
 
-def _holds(turn: Turn, item: Evidence) -> bool:
-    """The evidence is quoted from this turn."""
-    if turn.role != item.role or item.quote not in turn.text:
-        return False
+def _may_hold(turn: Turn, item: Evidence) -> bool:
+    """Whether the evidence lies within the turn, as far as there are times."""
     if item.start_s is None or turn.start_s is None or turn.end_s is None:
         return True
-    return turn.start_s - ROUNDING_S <= item.start_s <= turn.end_s + ROUNDING_S
+    return turn.start_s - 0.001 <= item.start_s <= turn.end_s + 0.001
+
+
+def _certainty(turn: Turn, quote: str) -> float | None:
+    """Mean probability of the words of a quote; None where the turn's words carry none."""
+    at = turn.text.find(quote)
+    inside = words_between(turn, at, at + len(quote)) if turn.words and at >= 0 else []
+    return sum(turn.words[i].probability for i in inside) / len(inside) if inside else None
+
+
+def _sure(cues: Iterable[Cue], facts: CallFacts, rubric: Rubric) -> list[Cue]:
+    """Without what would fail the agent but was not recognised surely enough."""
+    fatal = {rule.cue for rule in rubric.auto_fail}
+    below = rubric.cannot_tell.word_probability_below
+    return [
+        cue for cue in cues
+        if cue.id not in fatal or (_certainty(facts.turns[cue.turn], cue.quote) or 1.0) >= below
+    ]  # fmt: skip

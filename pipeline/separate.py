@@ -14,13 +14,17 @@ from pipeline.activity import SoundMap
 from pipeline.audio import SAMPLE_RATE
 from pipeline.diarize import Diarizer
 from pipeline.records import Side, Word
-from pipeline.spans import Spans, intersection, total_s, union, without
+from pipeline.spans import Spans, drop_short, intersection, total_s, union, without
 from pipeline.voices import PROMPT, Voice, share_out
 
 SIDES: tuple[Side, Side] = ("left", "right")
 
 MIN_BLEED_S = 2.0
 """Less leaked speech than this in a whole call is chance."""
+
+
+MIN_REST_S = 0.25
+"""What a leak leaves of a stretch of speech, if shorter than this, is a splinter of the leak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def by_channel(samples: np.ndarray, maps: Sequence[SoundMap]) -> Separation:
     if leaked_s < MIN_BLEED_S:
         leaks = ((), ())
     speech = {
-        side: without(sound.speech, leak)
+        side: drop_short(without(sound.speech, leak), MIN_REST_S) if leak else sound.speech
         for side, sound, leak in zip(SIDES, maps, leaks, strict=True)
     }
     # A prompt on both channels is one voice: it is read from the first channel that carries it.
@@ -92,11 +96,11 @@ def by_diarization(samples: np.ndarray, sound: SoundMap, diarizer: Diarizer) -> 
     ----------
     samples : np.ndarray [shape=(n,)], float32, 16 kHz
     """
+    if not sound.speech:
+        return Separation({PROMPT: sound.prompts}, ({PROMPT: sound.prompts},), sound.music)
     people = samples.copy()
     for span in sound.music:  # music and its prompts are no speakers of the call
         people[round(span.start_s * SAMPLE_RATE) : round(span.end_s * SAMPLE_RATE)] = 0.0
-    if not sound.speech:
-        return Separation({PROMPT: sound.prompts}, ({PROMPT: sound.prompts},), sound.music)
     found = diarizer.diarize(people, sound.speech)
     return Separation(
         speech=found.speakers | {PROMPT: sound.prompts},

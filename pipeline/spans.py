@@ -1,5 +1,6 @@
 """Arithmetic on stretches of time. Lists are in order of time and do not overlap themselves."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -70,7 +71,7 @@ def gaps(spans: Sequence[Span], within: Span) -> Spans:
 
 def without(spans: Sequence[Span], others: Sequence[Span]) -> Spans:
     """The time of ``spans`` that ``others`` leave free."""
-    return tuple(free for span in spans for free in gaps(_touching(others, span), span))
+    return tuple(free for span in spans for free in gaps(touching(others, span), span))
 
 
 def total_s(spans: Sequence[Span]) -> float:
@@ -80,12 +81,19 @@ def total_s(spans: Sequence[Span]) -> float:
 
 def overlap_s(span: Span, others: Sequence[Span]) -> float:
     """How much of ``span`` the others cover."""
-    return total_s(intersection((span,), others))
+    return total_s(intersection((span,), touching(others, span)))
 
 
-def _touching(spans: Sequence[Span], span: Span) -> Spans:
-    return tuple(s for s in spans if s.end_s > span.start_s and s.start_s < span.end_s)
+def touching(spans: Sequence[Span], span: Span) -> Spans:
+    """Those of ``spans`` that share time with ``span``."""
+    first = bisect_right(spans, span.start_s, key=_end)
+    last = bisect_left(spans, span.end_s, key=_start)
+    return tuple(spans[first:last])
 
 
 def _start(span: Span) -> float:
     return span.start_s
+
+
+def _end(span: Span) -> float:
+    return span.end_s

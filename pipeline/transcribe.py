@@ -8,7 +8,8 @@ counted.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,18 @@ import numpy as np
 
 from pipeline import models
 from pipeline.audio import SAMPLE_RATE
-from pipeline.errors import ModelError
+from pipeline.errors import MetadataError, ModelError, TransientError
 from pipeline.records import Span, Word
-from pipeline.spans import Spans, close_gaps, drop_short, gaps, overlap_s, total_s, without
+from pipeline.spans import (
+    Spans,
+    close_gaps,
+    drop_short,
+    gaps,
+    overlap_s,
+    total_s,
+    touching,
+    without,
+)
 
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline
@@ -52,12 +62,13 @@ LANGUAGE_WINDOWS = 4
 class Transcript:
     """Words per channel, in order of time.
 
+    ``language`` is None where nobody speaks; a given language has probability 1.
     ``wordless_s`` is the speech per channel that stayed without words; ``invented`` counts words
     dropped because nobody spoke under them.
     """
 
     channels: tuple[tuple[Word, ...], ...]
-    language: str
+    language: str | None
     language_probability: float
     wordless_s: tuple[float, ...]
     invented: int
@@ -110,9 +121,15 @@ class Transcriber:
         speech : one list of spans a channel
         language : code such as ``en``; None detects it
         """
-        with self._lock:
+        with self._lock, _readable_errors():
             if self._pipeline is None:
                 self._pipeline = self._load()
+            known = self._pipeline.model.supported_languages
+            if language is not None and language not in known:
+                raise MetadataError(
+                    f"language {language!r} is none that the recogniser knows; "
+                    "give a code such as en in the metadata or the settings"
+                )
             words, language, probability = self._recognise(samples, speech, language)
             missed = [_wordless(s, w) for s, w in zip(speech, words, strict=True)]
             if any(missed):
@@ -131,13 +148,13 @@ class Transcriber:
 
     def _recognise(
         self, samples: np.ndarray, speech: Sequence[Spans], language: str | None
-    ) -> tuple[list[list[Word]], str, float]:
+    ) -> tuple[list[list[Word]], str | None, float]:
         """Words per channel, in order of time, with the language and its probability."""
         assert self._pipeline is not None
         words: list[list[Word]] = [[] for _ in speech]
         windows = _pack(speech, samples.shape[1])
         if not windows:
-            return words, language or "", 0.0
+            return words, language, 1.0
         pieces = [piece for window in windows for piece in window]
         packed = np.concatenate([samples[p.channel, p.start : p.end] for p in pieces])
         segments, info = self._pipeline.transcribe(
@@ -187,20 +204,35 @@ class Transcriber:
         return BatchedInferencePipeline(model)
 
 
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Memory that ran out may be free again later."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "out of memory" not in str(error).lower():
+            raise
+        raise TransientError(
+            "the recogniser ran out of memory; score fewer calls at once"
+        ) from None
+
+
 def _pack(speech: Sequence[Spans], length: int) -> list[list[_Piece]]:
     """Windows of at most 30 s, each of pieces of one channel. ``length``: samples a channel."""
     windows: list[list[_Piece]] = []
     at = 0
     for channel, spans in enumerate(speech):
         window: list[_Piece] = []
-        filled = 0
+        filled = last_end = 0
         for span in _split_long(close_gaps(spans, JOIN_PAUSE_S), spans):
-            start = max(0, round((span.start_s - MARGIN_S) * SAMPLE_RATE))
+            # Where a long block was cut, the next piece goes on where the last one ended.
+            start = max(last_end, round((span.start_s - MARGIN_S) * SAMPLE_RATE))
             end = min(length, round((span.end_s + MARGIN_S) * SAMPLE_RATE))
             if window and filled + end - start > WINDOW_S * SAMPLE_RATE:
                 windows.append(window)
                 window, filled = [], 0
             window.append(_Piece(channel, start, end, at))
+            last_end = end
             filled += end - start
             at += end - start
         if window:
@@ -241,7 +273,7 @@ def _spoken(word: Word, speech: Spans) -> bool:
 
 def _on_speech(word: Word, speech: Spans) -> Word:
     """The word with its edges moved off the silence onto the speech under it."""
-    under = [s for s in speech if s.end_s > word.start_s and s.start_s < word.end_s]
+    under = touching(speech, Span(word.start_s, word.end_s))
     if not under:
         return word
     start, end = max(word.start_s, under[0].start_s), min(word.end_s, under[-1].end_s)

@@ -45,7 +45,7 @@ class Diarization:
     """Speech per speaker, by anonymous labels.
 
     ``speakers`` keeps overlaps (two voices at once are both there); ``exclusive`` gives every
-    moment to the voice that it sounds most like: words are labelled by it.
+    moment to one voice, in overlaps to the one that it sounds most like: words are labelled by it.
     """
 
     speakers: dict[str, Spans]
@@ -93,12 +93,10 @@ def diarize(
     speech : where anybody speaks
     windows, prints : voice prints [shape=(windows, dimension)] and where they were taken
     """
-    usable = np.isfinite(prints).all(axis=1)
-    windows = [window for window, good in zip(windows, usable, strict=True) if good]
-    voices = _voices(prints[usable])
+    voices = _voices(prints)
     if voices is None:
         return Diarization({"speaker_0": speech}, {"speaker_0": speech})
-    lean = _lean(windows, _unit(prints[usable]) @ (voices[0] - voices[1]), _end_frame(speech))
+    lean = _lean(windows, _unit(prints) @ (voices[0] - voices[1]), _end_frame(speech))
     first, second = _share_out(segmentation, lean)
     nobody = ~(first | second)
     first |= nobody & (lean > 0)
@@ -160,6 +158,8 @@ def _share_out(segmentation: Segmentation, lean: np.ndarray) -> tuple[np.ndarray
     fine = np.arange(per_window) * segmentation.active.shape[1] // per_window
     for start_s, active in zip(segmentation.starts_s, segmentation.active, strict=True):
         start = round(float(start_s) / FRAME_S)
+        if start >= len(lean):
+            break  # after the last speech
         part = slice(start, min(len(lean), start + per_window))
         tracks = active[fine][: part.stop - start]  # shape: (frames of the window, tracks)
         windows[part] += 1

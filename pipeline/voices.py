@@ -1,10 +1,11 @@
 """A call as voices: what each of them says and when, before anybody knows who is the agent."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.records import Span, Turn, Word
-from pipeline.spans import Spans, close_gaps, overlap_s
+from pipeline.spans import Spans, close_gaps, overlap_s, touching
 
 PROMPT = "prompt"
 """Label of the queue voice inside hold music: nobody's role but ``other``."""
@@ -51,7 +52,7 @@ def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
             last[1].extend(utterance)
         else:
             merged.append((label, list(utterance)))
-    speech = {voice.label: voice.speech for voice in voices}
+    speech = {voice.label: close_gaps(voice.speech, UTTERANCE_PAUSE_S) for voice in voices}
     return [(label, _turn(words, speech[label])) for label, words in merged]
 
 
@@ -68,12 +69,10 @@ def _utterances(voice: Voice) -> list[list[Word]]:
 def _turn(words: Sequence[Word], speech: Spans) -> Turn:
     """A turn from first to last sound: the speech under its edge words, not their stamps."""
     start_s, end_s = words[0].start_s, words[-1].end_s
-    joined = close_gaps(speech, UTTERANCE_PAUSE_S)
-    for span in joined:
-        if span.start_s < words[0].end_s and span.end_s > words[0].start_s:
-            start_s = min(start_s, max(span.start_s, start_s - UTTERANCE_PAUSE_S))
-        if span.start_s < words[-1].end_s and span.end_s > words[-1].start_s:
-            end_s = max(end_s, min(span.end_s, end_s + UTTERANCE_PAUSE_S))
+    for span in touching(speech, Span(words[0].start_s, words[0].end_s)):
+        start_s = min(start_s, max(span.start_s, start_s - UTTERANCE_PAUSE_S))
+    for span in touching(speech, Span(words[-1].start_s, words[-1].end_s)):
+        end_s = max(end_s, min(span.end_s, end_s + UTTERANCE_PAUSE_S))
     return Turn("unknown", " ".join(word.text for word in words), start_s, end_s, tuple(words))
 
 
@@ -82,4 +81,6 @@ def _closeness(word: Word, speech: Spans) -> float:
     shared = overlap_s(Span(word.start_s, word.end_s), speech)
     if shared > 0 or not speech:
         return shared if speech else float("-inf")
-    return -min(max(s.start_s - word.end_s, word.start_s - s.end_s) for s in speech)
+    next_at = bisect_left(speech, word.start_s, key=lambda s: s.start_s)
+    around = speech[max(0, next_at - 1) : next_at + 1]
+    return -min(max(s.start_s - word.end_s, word.start_s - s.end_s) for s in around)

@@ -65,6 +65,21 @@ def test_hold_music_is_music_and_no_speech(calls, name):
         assert overlap_s(music, sound.speech) < 0.1
 
 
+@pytest.mark.parametrize("over_music", [True, False])
+def test_a_prompt_is_spoken_over_the_music_and_an_agent_is_not(calls, over_music):
+    truth, samples, _ = calls["good_agent"]
+    start, end = (round(truth["holds"][0]["music"][k] * SAMPLE_RATE) for k in ("start", "end"))
+    music = samples[0, start:end]
+    turn = next(t for t in truth["turns"] if t["speaker"] == "agent" and t["end"] - t["start"] > 4)
+    voice = samples[0, round(turn["start"] * SAMPLE_RATE) : round(turn["end"] * SAMPLE_RATE)]
+    under = 0.5 * music[: len(voice)] if over_music else np.zeros(0, dtype=np.float32)
+    spoken = voice.copy()
+    spoken[: len(under)] += under
+    sound = activity.listen(np.concatenate([music, spoken, music]))
+    assert bool(sound.prompts) is over_music
+    assert (total_s(sound.speech) > 3) is not over_music
+
+
 @pytest.mark.parametrize("gain_db", [-20, 6])
 def test_gain_of_the_line_does_not_matter(calls, gain_db):
     _, samples, maps = calls["good_agent"]

@@ -103,6 +103,10 @@ def test_clipping_shows_even_when_turned_down_later(tmp_path, speech, gain):
     assert "clipped" in recording.warnings
 
 
+def test_a_quiet_recording_is_not_clipped(tmp_path, speech):
+    assert load(write_wav(tmp_path / "a.wav", speech * 0.01), max_duration_s=DAY_S).warnings == ()
+
+
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_what_breaks_off_is_loaded_with_a_warning(tmp_path, speech, suffix):
     codec = {"wav": "pcm_s16le", "flac": "flac"}[suffix]

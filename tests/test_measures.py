@@ -52,6 +52,15 @@ class TestInterruptions:
     def test_not_an_interruption(self, agent, customer, why):
         assert self.judge(agent, customer, words(*np.arange(agent[0].start_s, 6, 0.3))) == [], why
 
+    def test_the_floor_is_lost_to_who_speaks_in_the_pause(self):
+        """The customer's second stretch is a floor of 0.3 s, not of 4.3 s."""
+        found = self.judge(S((3.1, 3.9), (4.3, 6)), S((0, 3), (4.0, 5.0)), words(4.3, 4.6, 5, 5.5))
+        assert found == []
+
+    def test_a_pause_in_which_nobody_speaks_keeps_the_floor(self):
+        found = self.judge(S((4.3, 6)), S((0, 3), (3.6, 5.2)), words(4.3, 4.6, 5, 5.5))
+        assert found == [("agent", "competitive", 4.3)]
+
     def test_a_quick_answer_under_the_end_of_a_turn_is_nothing(self):
         assert self.judge(S((3.8, 4.4)), S((0, 4)), words(3.9)) == []
 
@@ -90,6 +99,11 @@ class TestHolds:
 
     def test_a_click_does_not_end_a_silence(self):
         assert holds.measure(S((1, 4), (10, 10.1), (20, 22)), (), (), self.TURNS)[1] == S((4, 20))
+
+    def test_a_hold_that_the_customer_gives_up_on(self):
+        """The call ends in hold music: nobody comes back."""
+        ((hold,), _) = holds.measure(S((1, 4)), S((5, 200)), self.CUES[:2], self.TURNS[:1])
+        assert (hold.start_s, hold.end_s, hold.announced, hold.thanked) == (4, 200, True, False)
 
     def test_silence_before_and_after_the_call_is_nobodys(self):
         assert holds.measure(S((15, 18)), (), (), self.TURNS) == ((), ())

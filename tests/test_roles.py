@@ -16,10 +16,10 @@ CALL = [
 ]
 
 
-def roles(lines, *, channel="auto", metadata=None, cues=ENGLISH, labels=("a", "b")):
+def roles(lines, *, metadata=None, cues=ENGLISH, labels=("a", "b")):
     voices = [Voice(label, (), ()) for label in (*labels, PROMPT)]
     said = [(voice, Turn("unknown", text)) for voice, text in lines]
-    return cast(voices, said, metadata or Metadata("c"), channel, cues)
+    return cast(voices, said, metadata or Metadata("c"), cues)
 
 
 def test_from_what_is_said():
@@ -43,15 +43,9 @@ def test_whoever_speaks_first():
 def test_metadata_comes_first(agent):
     lines = [({"a": "left", "b": "right"}[voice], text) for voice, text in CALL]
     metadata = Metadata("c", agent_channel=agent)
-    found = roles(lines, metadata=metadata, channel="left", labels=("left", "right"))
+    found = roles(lines, metadata=metadata, labels=("left", "right"))
     assert found.role_of[agent] == "agent"
     assert found.confidence == 1
-
-
-def test_the_setting_comes_second():
-    lines = [({"a": "left", "b": "right"}[voice], text) for voice, text in CALL]
-    found = roles(lines, channel="right", labels=("left", "right"))
-    assert found.role_of["right"] == "agent"
 
 
 def test_a_channel_means_nothing_on_mono():

@@ -117,7 +117,7 @@ def test_overlap_that_cannot_be_measured():
     assert found["listen_first"] == "met"
 
 
-@pytest.mark.parametrize("warning", ["too_short", "one_sided_recording", "roles_unsure"])
+@pytest.mark.parametrize("warning", ["one_sided_recording", "roles_unsure"])
 def test_warnings_after_which_nothing_can_be_told(warning):
     card = score(call(warnings=(warning,)), RUBRIC)
     assert {c.answer for c in card.criteria} == {"cannot_tell"}
@@ -137,7 +137,8 @@ def test_language_without_cues_leaves_the_answers_from_sound():
     found = answers(call(language="fi"))
     assert {found[c] for c in WORDS} == {"cannot_tell"}
     assert found["no_talking_over"] == "met"
-    assert found["composure"] == "met"
+    # Nobody can say that no insult fell.
+    assert found["composure"] == "cannot_tell"
 
 
 def test_unsure_words():
@@ -181,3 +182,12 @@ def test_a_raised_voice_alone_is_not_abuse():
 
 def test_same_facts_same_card():
     assert score(call(), RUBRIC) == score(call(), load_rubric())
+
+
+@pytest.mark.parametrize(("probability", "fails"), [(0.9, True), (0.1, False)])
+def test_what_fails_an_agent_must_be_recognised_surely(probability, fails):
+    """A misheard insult must not cost an agent the call."""
+    facts = call()
+    insult = spoken("agent", "you are an idiot", 35.0, probability)
+    card = score(replace(facts, turns=(*facts.turns, insult)), RUBRIC)
+    assert (card.failed_by is not None) is fails

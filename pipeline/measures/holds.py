@@ -45,8 +45,9 @@ def measure(
     dead_air: list[Span] = []
     if not speech:
         return (), ()
-    # Before the first word and after the last nobody waits for anybody.
-    for silence in gaps(speech, Span(speech[0].start_s, speech[-1].end_s)):
+    # Before the first word nobody waits, and after the last only with hold music in the ear.
+    end_s = max(speech[-1].end_s, music[-1].end_s if music else 0.0)
+    for silence in gaps(speech, Span(speech[0].start_s, end_s)):
         with_music = overlap_s(silence, music) >= MIN_MUSIC_S
         if not with_music and silence.duration_s < MIN_SILENCE_S:
             continue

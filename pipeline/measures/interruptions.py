@@ -41,13 +41,25 @@ def measure(
     pairs: tuple[tuple[Role, Role], ...] = (("agent", "customer"), ("customer", "agent"))
     for by, other in pairs:
         spurts = close_gaps(speech.get(by, ()), SPURT_PAUSE_S)
-        floors = close_gaps(speech.get(other, ()), FLOOR_PAUSE_S)
+        floors = _floors(speech.get(other, ()), spurts)
         others = close_gaps(speech.get(other, ()), SPURT_PAUSE_S)
         for spurt in spurts:
             event = _judge(by, spurt, floors, others, words.get(by, ()))
             if event is not None:
                 found.append(event)
     return tuple(sorted(found, key=lambda event: (event.start_s, event.by)))
+
+
+def _floors(speech: Spans, rivals: Spans) -> Spans:
+    """Whose floor it is for how long: pauses are bridged in which no rival speaks."""
+    floors: list[Span] = []
+    for span in close_gaps(speech, SPURT_PAUSE_S):
+        pause = Span(floors[-1].end_s, span.start_s) if floors else None
+        if pause and pause.duration_s <= FLOOR_PAUSE_S and not intersection((pause,), rivals):
+            floors[-1] = Span(floors[-1].start_s, span.end_s)
+        else:
+            floors.append(span)
+    return tuple(floors)
 
 
 def _judge(

@@ -1,6 +1,6 @@
 """How long and how fast each side talks."""
 
-from pipeline.records import Role, Span, Talk, Turn
+from pipeline.records import Role, Talk, Turn
 from pipeline.spans import Spans, intersection, total_s, union
 
 
@@ -15,7 +15,7 @@ def measure(speech: dict[Role, Spans], turns: tuple[Turn, ...], duration_s: floa
         agent_s=total_s(agent),
         customer_s=total_s(customer),
         overlap_s=total_s(intersection(agent, customer)),
-        silence_s=max(0.0, Span(0.0, duration_s).duration_s - total_s(anybody)),
+        silence_s=max(0.0, duration_s - total_s(anybody)),
         agent_wpm=_pace(turns, "agent", total_s(agent)),
         customer_wpm=_pace(turns, "customer", total_s(customer)),
     )
