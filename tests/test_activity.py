@@ -75,7 +75,8 @@ def test_a_prompt_is_spoken_over_the_music_and_an_agent_is_not(calls, over_music
     under = 0.5 * music[: len(voice)] if over_music else np.zeros(0, dtype=np.float32)
     spoken = voice.copy()
     spoken[: len(under)] += under
-    sound = activity.listen(np.concatenate([music, spoken, music]))
+    line = np.random.default_rng(0).normal(0, 5e-4, SAMPLE_RATE * 3).astype(np.float32)
+    sound = activity.listen(np.concatenate([line, music, spoken, music, line]))
     assert bool(sound.prompts) is over_music
     assert (total_s(sound.speech) > 3) is not over_music
 
