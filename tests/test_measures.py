@@ -54,8 +54,13 @@ class TestInterruptions:
 
     def test_the_floor_is_lost_to_who_speaks_in_the_pause(self):
         """The customer's second stretch is a floor of 0.3 s, not of 4.3 s."""
-        found = self.judge(S((3.1, 3.9), (4.3, 6)), S((0, 3), (4.0, 5.0)), words(4.3, 4.6, 5, 5.5))
-        assert found == []
+        agent, customer = S((3.05, 3.95), (4.4, 6)), S((0, 3), (4.1, 5.1))
+        assert self.judge(agent, customer, words(3.05, 3.2, 3.4, 3.6, 4.4, 5, 5.5)) == []
+
+    def test_a_backchannel_in_a_pause_leaves_the_floor(self):
+        agent, customer = S((3.3, 3.6), (4.4, 6)), S((0, 3.2), (3.7, 5.1))
+        found = self.judge(agent, customer, words(3.35, 4.4, 5, 5.5))
+        assert found == [("agent", "backchannel", 3.3), ("agent", "competitive", 4.4)]
 
     def test_a_pause_in_which_nobody_speaks_keeps_the_floor(self):
         found = self.judge(S((4.3, 6)), S((0, 3), (3.6, 5.2)), words(4.3, 4.6, 5, 5.5))

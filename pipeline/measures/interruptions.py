@@ -5,6 +5,7 @@ held the floor for at least 1 s, both then speak at once for at least 0.5 s, and
 backchannel. A *backchannel* is at most three words in under 1 s and leaves the floor where it is.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
 from pipeline.records import Interruption, Role, Span, Word
@@ -41,17 +42,33 @@ def measure(
     pairs: tuple[tuple[Role, Role], ...] = (("agent", "customer"), ("customer", "agent"))
     for by, other in pairs:
         spurts = close_gaps(speech.get(by, ()), SPURT_PAUSE_S)
-        floors = _floors(speech.get(other, ()), spurts)
+        own_words = words.get(by, ())
+        rivals = tuple(spurt for spurt in spurts if not _is_short(spurt, own_words))
+        floors = _floors(speech.get(other, ()), rivals)
         others = close_gaps(speech.get(other, ()), SPURT_PAUSE_S)
         for spurt in spurts:
-            event = _judge(by, spurt, floors, others, words.get(by, ()))
+            event = _judge(by, spurt, floors, others, own_words)
             if event is not None:
                 found.append(event)
     return tuple(sorted(found, key=lambda event: (event.start_s, event.by)))
 
 
+def _is_short(spurt: Span, words: Sequence[Word]) -> bool:
+    """Whether a stretch of talk is short enough for a backchannel."""
+    first = bisect_left(words, spurt.start_s, key=_middle_s)
+    said = bisect_right(words, spurt.end_s, key=_middle_s) - first
+    return spurt.duration_s < BACKCHANNEL_MAX_S and said <= BACKCHANNEL_MAX_WORDS
+
+
+def _middle_s(word: Word) -> float:
+    return (word.start_s + word.end_s) / 2
+
+
 def _floors(speech: Spans, rivals: Spans) -> Spans:
-    """Whose floor it is for how long: pauses are bridged in which no rival speaks."""
+    """How long the floor is a speaker's: pauses are bridged in which no rival takes it.
+
+    A backchannel in a pause takes nothing.
+    """
     floors: list[Span] = []
     for span in close_gaps(speech, SPURT_PAUSE_S):
         pause = Span(floors[-1].end_s, span.start_s) if floors else None
@@ -70,9 +87,7 @@ def _judge(
     if floor is None:
         return None
     held_s = spurt.start_s - floor.start_s
-    said = sum(spurt.start_s <= (w.start_s + w.end_s) / 2 <= spurt.end_s for w in words)
-    short = spurt.duration_s < BACKCHANNEL_MAX_S and said <= BACKCHANNEL_MAX_WORDS
-    if short:
+    if _is_short(spurt, words):
         if floor.end_s < spurt.end_s:
             return None  # a quick answer that slips under the end of a turn
         return Interruption(by, spurt.start_s, spurt.end_s, "backchannel", spurt.start_s, held_s)
