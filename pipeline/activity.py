@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.audio import SAMPLE_RATE
 from pipeline.records import Span
-from pipeline.spans import close_gaps, drop_short, from_mask, intersection
+from pipeline.spans import close_gaps, drop_short, from_mask, intersection, overlap_s
 
 FRAME_S = 0.01
 """Resolution of the speech map."""
@@ -100,7 +100,7 @@ def listen(samples: np.ndarray) -> SoundMap:
     speech_mask = sounding & voiced
     speech = drop_short(close_gaps(from_mask(speech_mask, FRAME_S), MAX_WORD_PAUSE_S), MIN_SPEECH_S)
     music, prompts = _music(samples, sounding, voice, speech)
-    people = tuple(s for s in speech if not _inside(s, music))
+    people = tuple(s for s in speech if overlap_s(s, music) <= s.duration_s / 2)
     return SoundMap(people, music, prompts)
 
 
@@ -197,8 +197,3 @@ def _is_tonal(samples: np.ndarray, span: Span) -> bool:
     band = power[(bins >= TELEPHONE_BAND_HZ[0]) & (bins <= TELEPHONE_BAND_HZ[1])]
     flatness = librosa.feature.spectral_flatness(S=band, power=1.0)
     return bool(10 * np.log10(np.median(flatness)) < MUSIC_FLATNESS_DB)
-
-
-def _inside(span: Span, others: tuple[Span, ...]) -> bool:
-    """Whether most of ``span`` lies within ``others``."""
-    return sum(s.duration_s for s in intersection((span,), others)) > span.duration_s / 2
