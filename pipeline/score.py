@@ -158,7 +158,7 @@ def _may_hold(turn: Turn, item: Evidence) -> bool:
     """Whether the evidence lies within the turn, as far as there are times."""
     if item.start_s is None or turn.start_s is None or turn.end_s is None:
         return True
-    return turn.start_s - 0.001 <= item.start_s <= turn.end_s + 0.001
+    return turn.start_s - ROUNDING_S <= item.start_s <= turn.end_s + ROUNDING_S
 
 
 def _certainty(turn: Turn, quote: str) -> float | None:
