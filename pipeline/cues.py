@@ -34,7 +34,7 @@ class CueEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     id: str
-    by: Literal["agent", "customer"]
+    by: Literal["agent", "customer", "either"]
     meaning: str
     patterns: list[str]
     not_after: list[str] = []
@@ -89,7 +89,7 @@ class CueSet:
             found = {
                 definition.entry.id: definition.matches(words)
                 for definition in self.definitions
-                if definition.entry.by == turn.role and not definition.entry.counted
+                if definition.entry.by in (turn.role, "either") and not definition.entry.counted
             }
             hits = [
                 (start, end, definition.entry.id)

@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 Role = Literal["agent", "customer", "other", "unknown"]
+PARTIES: tuple[Role, Role] = ("agent", "customer")
+"""The two sides of a call; everybody else is ``other``."""
+
 AnswerValue = Literal["met", "partial", "missed", "not_applicable", "cannot_tell"]
 Direction = Literal["inbound", "outbound"]
 Side = Literal["left", "right"]
+InterruptionKind = Literal["competitive", "backchannel", "completion", "false_start"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +68,24 @@ class Cue:
 class Interruption:
     """Speech that starts while the other side holds the floor.
 
-    ``start_s``..``end_s`` is the time both speak; ``held_s`` is how long the other had held the
-    floor.
+    ``start_s``..``end_s`` is the time both speak, ``at_s`` is when the one who comes in starts;
+    ``held_s`` is how long the other had held the floor by then. ``yielded``: the other kept the
+    floor. ``certain``: it counts wherever in their accuracy the speech borders lie.
     """
 
     by: Role
     start_s: float
     end_s: float
-    kind: Literal["competitive", "backchannel"]
+    kind: InterruptionKind
     at_s: float
     held_s: float
+    yielded: bool = False
+    certain: bool = True
+
+    @property
+    def over(self) -> Role:
+        """Who held the floor."""
+        return "customer" if self.by == "agent" else "agent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +129,10 @@ class Talk:
 class Sound:
     """What was measured from the sound. Absent where only a transcript was given.
 
-    ``overlap_measurable`` is False where two voices cannot be told apart while both speak;
-    ``effort_measurable`` lists the roles whose voice effort could be judged.
+    ``possible_interruptions`` are competitive only if the speech borders lie elsewhere within
+    their accuracy ``border_accuracy_s``. ``overlap_measurable`` is False where two voices cannot
+    be told apart while both speak; ``effort_measurable`` lists the roles whose voice effort could
+    be judged.
     """
 
     interruptions: tuple[Interruption, ...] = ()
@@ -128,6 +142,8 @@ class Sound:
     talk: Talk | None = None
     overlap_measurable: bool = True
     effort_measurable: tuple[Role, ...] = ()
+    possible_interruptions: tuple[Interruption, ...] = ()
+    border_accuracy_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

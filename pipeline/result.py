@@ -2,12 +2,13 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.records import CallFacts, CallResult
+from pipeline.records import PARTIES, CallFacts, CallResult, Interruption, Role, Sound
 
 SCHEMA = 1
 TIME_DECIMALS = 3
@@ -44,7 +45,7 @@ def to_dict(result: CallResult) -> dict[str, Any]:
             for turn in facts.turns
         ],
         "interruptions": [
-            {key: value for key, value in _plain(found).items() if key != "held_s"}
+            {**_plain(found), "over": found.over}
             for found in (sound.interruptions if sound else ())
         ],
         "holds": _plain(sound.holds) if sound else [],
@@ -54,7 +55,25 @@ def to_dict(result: CallResult) -> dict[str, Any]:
         "criteria": _plain(card.criteria),
         "flags": _plain(card.flags),
         "warnings": list(facts.warnings),
+        "interruption_counts": _interruption_counts(sound) if sound else None,
     }
+
+
+def _interruption_counts(sound: Sound) -> dict[str, Any]:
+    """Competitive interruptions by each side, with the range within the accuracy of borders."""
+
+    def by(party: Role, events: Sequence[Interruption]) -> list[Interruption]:
+        return [e for e in events if e.by == party and e.kind == "competitive"]
+
+    counts: dict[str, Any] = {"border_accuracy_s": sound.border_accuracy_s}
+    for party in PARTIES:
+        counted = by(party, sound.interruptions)
+        counts[party] = {
+            "count": len(counted),
+            "at_least": sum(event.certain for event in counted),
+            "at_most": len(counted) + len(by(party, sound.possible_interruptions)),
+        }
+    return counts
 
 
 def to_json_line(result: CallResult) -> str:

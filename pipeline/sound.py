@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.audio import Recording
 from pipeline.measures import holds, interruptions, raised_voice, talk
-from pipeline.records import Cue, RaisedVoice, Role, Sound, Turn, Word
+from pipeline.records import PARTIES, Cue, RaisedVoice, Role, Sound, Span, Turn, Word
 from pipeline.separate import SIDES
 from pipeline.spans import Spans, total_s, union, without
 from pipeline.voices import Voice
 
-PARTIES: tuple[Role, Role] = ("agent", "customer")
+BORDER_ACCURACY_S = {2: 0.05, 1: 0.25}
+"""How exact speech borders are, by the number of separate channels: five frames of the speech map
+on stereo; on mono two thirds of published diarization borders lie within 0.25 s."""
 
 
 def measure(
@@ -29,14 +31,34 @@ def measure(
         words.setdefault(role, []).extend(voice.words)
     on_hold, dead_air = holds.measure(_conversation(voices, role_of), music, cues, turns)
     raised, measurable = _raised(recording, voices, role_of)
+    accuracy_s = BORDER_ACCURACY_S[len(recording.samples)]
+    events, possible = interruptions.measure(
+        speech, words, jitter_s=accuracy_s, moves=_moves(turns, cues)
+    )
     return Sound(
-        interruptions=interruptions.measure(speech, words),
+        interruptions=events,
+        possible_interruptions=possible,
+        border_accuracy_s=accuracy_s,
         holds=on_hold,
         dead_air=dead_air,
         raised_voice=raised,
         talk=talk.measure(speech, turns, recording.duration_s),
         effort_measurable=measurable,
     )
+
+
+def _moves(turns: Sequence[Turn], cues: Sequence[Cue]) -> interruptions.Moves:
+    """Where each side says what settles an overlap."""
+    said: dict[tuple[str, Role], list[Span]] = {}
+    for cue in cues:
+        if cue.start_s is not None and cue.end_s is not None:
+            spans = said.setdefault((cue.id, turns[cue.turn].role), [])
+            spans.append(Span(cue.start_s, cue.end_s))
+
+    def of(name: str) -> dict[Role, Spans]:
+        return {party: tuple(said.get((name, party), ())) for party in PARTIES}
+
+    return interruptions.Moves(gives_floor=of("gives_floor"), confirms=of("confirms"))
 
 
 def speech_s(voices: Sequence[Voice], role_of: Mapping[str, Role]) -> float:

@@ -10,8 +10,9 @@ from pipeline.records import Turn, Word
 
 ENGLISH = load_cues("en")
 EXAMPLES = [
-    pytest.param(d.entry.id, d.entry.by, text, fires, id=f"{d.entry.id}-{n}-{fires}")
+    pytest.param(d.entry.id, by, text, fires, id=f"{d.entry.id}-{by}-{n}-{fires}")
     for d in ENGLISH.definitions
+    for by in (("agent", "customer") if d.entry.by == "either" else (d.entry.by,))
     for fires, examples in ((True, d.entry.must), (False, d.entry.must_not))
     for n, text in enumerate(examples)
 ]

@@ -17,8 +17,8 @@ def words(*times):
 
 class TestInterruptions:
     def judge(self, agent, customer, agent_words=()):
-        found = interruptions.measure(
-            {"agent": agent, "customer": customer}, {"agent": agent_words}
+        found, _ = interruptions.measure(
+            {"agent": agent, "customer": customer}, {"agent": agent_words}, jitter_s=0.05
         )
         return [(e.by, e.kind, e.start_s) for e in found]
 
@@ -27,7 +27,8 @@ class TestInterruptions:
         assert found == [("agent", "competitive", 3)]
 
     def test_the_event_is_the_overlap(self):
-        (event,) = interruptions.measure({"agent": S((3, 6)), "customer": S((0, 4))}, {})
+        speech = {"agent": S((3, 6)), "customer": S((0, 4))}
+        ((event,), _) = interruptions.measure(speech, {}, jitter_s=0.05)
         assert (event.start_s, event.end_s, event.at_s, event.held_s) == (3, 4, 3, 3)
 
     def test_a_contest_that_fails_is_competitive_too(self):
@@ -68,6 +69,62 @@ class TestInterruptions:
 
     def test_a_quick_answer_under_the_end_of_a_turn_is_nothing(self):
         assert self.judge(S((3.8, 4.4)), S((0, 4)), words(3.9)) == []
+
+
+class TestKindsOfOverlap:
+    """What looks like competition and is none; speech of both sides, words where they matter."""
+
+    def judge(self, agent, customer, *, gives=(), confirms=(), jitter_s=0.0):
+        said = [t for span in agent for t in np.arange(span.start_s + 0.05, span.end_s, 0.3)]
+        moves = interruptions.Moves({"agent": gives}, {"customer": confirms})
+        return interruptions.measure(
+            {"agent": agent, "customer": customer}, {"agent": words(*said)},
+            jitter_s=jitter_s, moves=moves,
+        )  # fmt: skip
+
+    def test_a_contest_that_fails_is_yielded(self):
+        ((event,), _) = self.judge(S((3, 4.4)), S((0, 9)))
+        assert (event.kind, event.over, event.yielded) == ("competitive", "customer", True)
+
+    def test_who_takes_the_floor_has_not_yielded(self):
+        ((event,), _) = self.judge(S((3, 6)), S((0, 4)))
+        assert (event.kind, event.yielded) == ("competitive", False)
+
+    def test_the_floor_given_back_with_words_is_a_false_start(self):
+        ((event,), _) = self.judge(S((3, 4.4)), S((0, 9)), gives=S((3.6, 4.4)))
+        assert event.kind == "false_start"
+
+    def test_words_do_not_excuse_who_goes_on(self):
+        ((event,), _) = self.judge(S((3, 6)), S((0, 4)), gives=S((3.0, 3.6)))
+        assert event.kind == "competitive"
+
+    def test_both_start_at_once_out_of_a_pause_and_one_stops(self):
+        ((event,), _) = self.judge(S((3.7, 5.1)), S((0, 3), (3.6, 9)))
+        assert event.kind == "false_start"
+
+    def test_a_completion_that_the_other_confirms(self):
+        ((event,), _) = self.judge(S((3, 4.2)), S((0, 3.7), (4.3, 5)), confirms=S((4.3, 4.9)))
+        assert event.kind == "completion"
+
+    def test_a_long_interruption_is_no_completion(self):
+        ((event,), _) = self.judge(S((3, 6.2)), S((0, 3.7), (6.3, 7)), confirms=S((6.3, 6.9)))
+        assert event.kind == "competitive"
+
+    def test_who_was_cut_into_only_goes_on(self):
+        """The agent breathes while the customer contests the floor, and then speaks on."""
+        found, _ = self.judge(S((0, 4), (4.6, 8)), S((3, 6)))
+        assert [(e.by, e.at_s) for e in found] == [("customer", 3)]
+
+    def test_certain_only_where_no_border_matters(self):
+        ((event,), possible) = self.judge(S((3, 6)), S((0, 4)), jitter_s=0.05)
+        assert (event.certain, possible) == (True, ())
+        ((event,), possible) = self.judge(S((3, 6)), S((0, 3.55)), jitter_s=0.05)
+        assert (event.certain, possible) == (False, ())
+
+    def test_possible_within_the_accuracy_of_borders(self):
+        found, (event,) = self.judge(S((3.03, 6)), S((0, 3.5)), jitter_s=0.05)
+        assert found == ()
+        assert (event.kind, event.certain) == ("competitive", False)
 
 
 class TestHolds:

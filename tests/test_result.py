@@ -45,12 +45,14 @@ def test_keys_and_their_order():
         "schema", "call_id", "agent_id", "started_at", "recording_sha256", "duration_s", "channels",
         "language", "rubric", "engines", "score", "uncapped_score", "coverage", "failed_by",
         "turns", "interruptions", "holds", "dead_air", "raised_voice", "talk", "criteria", "flags",
-        "warnings",
+        "warnings", "interruption_counts",
     ]  # fmt: skip
     assert list(result["rubric"]) == ["id", "version", "hash"]
     assert list(result["turns"][0]) == ["role", "start_s", "end_s", "text", "words"]
     assert list(result["turns"][0]["words"][0]) == ["start_s", "end_s", "text", "probability"]
-    assert list(result["interruptions"][0]) == ["by", "start_s", "end_s", "kind", "at_s"]
+    assert list(result["interruptions"][0]) == [
+        "by", "start_s", "end_s", "kind", "at_s", "held_s", "yielded", "certain", "over",
+    ]  # fmt: skip
     assert list(result["holds"][0]) == [
         "start_s", "end_s", "announced", "reason_given", "thanked", "music",
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from pipeline.criteria.empathize import standing_violation
 from pipeline.criteria.occasion import Occasion, occasion
+from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import (
     GUESSED,
     INFERRED,
@@ -11,7 +12,7 @@ from pipeline.criteria.view import (
     quote,
     quote_turn,
 )  # fmt: skip
-from pipeline.records import Cue, Interruption
+from pipeline.records import Cue
 
 THRESHOLDS = frozenset({"issue_end_tolerance_s"})
 # Brushing aside counts as not listening in the first reply and in the one after it.
@@ -19,6 +20,10 @@ REPLY_TURNS = 2
 
 
 def judge(seen: View, thresholds: Thresholds) -> Verdict:
+    return steady(seen, lambda heard: _decide(heard, thresholds))
+
+
+def _decide(seen: View, thresholds: Thresholds) -> Verdict:
     found = occasion(seen)
     if found.issue is None:
         return Verdict("not_applicable", "The customer stated no issue.", (), INFERRED)
@@ -51,38 +56,6 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
     return Verdict(
         "partial", "The customer could speak, but no question or restatement came first.",
         (stated,), GUESSED,
-    )  # fmt: skip
-
-
-def interruptions_in_issue(seen: View, found: Occasion, tolerance_s: float) -> list[Interruption]:
-    """The agent's competitive interruptions from the issue's first word to the first response.
-
-    An interruption may itself be that response, so its start still counts as inside.
-    """
-    sound = seen.facts.sound
-    if sound is None or not sound.overlap_measurable or found.issue is None:
-        return []
-    start = seen.turns[found.issue].start_s
-    end = seen.turns[found.response].start_s if found.response is not None else None
-    if start is None:
-        return []
-    return [
-        i for i in sound.interruptions
-        if i.by == "agent" and i.kind == "competitive" and i.at_s >= start
-        and (end is None or i.at_s <= end + tolerance_s)
-    ]  # fmt: skip
-
-
-def turn_at(seen: View, cut: Interruption) -> int | None:
-    """The agent's turn that interrupts; the interrupted turn where those words are not known."""
-    return next(
-        (
-            i for i in (*seen.turns_of("agent"), *seen.turns_of("customer"))
-            if (start := seen.turns[i].start_s) is not None
-            and (end := seen.turns[i].end_s) is not None
-            and start < cut.end_s and end > cut.start_s and seen.turns[i].text.strip()
-        ),
-        None,
     )  # fmt: skip
 
 

@@ -1,13 +1,17 @@
 """No talking over: the agent's competitive interruptions. Backchannels are never counted."""
 
-from pipeline.criteria.listen_first import interruptions_in_issue, turn_at
 from pipeline.criteria.occasion import occasion
+from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import Thresholds, Verdict, View, quote_turn
 
 THRESHOLDS = frozenset({"issue_end_tolerance_s", "partial_up_to_count"})
 
 
 def judge(seen: View, thresholds: Thresholds) -> Verdict:
+    return steady(seen, lambda heard: _decide(heard, thresholds))
+
+
+def _decide(seen: View, thresholds: Thresholds) -> Verdict:
     sound = seen.facts.sound
     if sound is None:
         return Verdict("cannot_tell", "Interruptions cannot be heard in a transcript.")

@@ -39,6 +39,7 @@ RAISED_LEVEL_DB = (8.0, 12.0)
 BACKCHANNEL_LEVEL_DB = -1.0
 MUSIC_LEVEL_DBFS = -27.0
 MUSIC_FAR_DB = -5.0  # on the second channel of a hold whose music is on both
+MUSIC_UNDER_PROMPT_DB = -12.0
 MONO_GAIN = 0.7  # of the sum of both channels, so that overlaps do not clip
 
 
@@ -66,16 +67,23 @@ class MixedCall:
     lines: dict[Role, Line]
 
 
-def mix_call(steps: Sequence[Step], clips: Sequence[Clip], *, seed: int) -> MixedCall:
+def mix_call(
+    steps: Sequence[Step],
+    clips: Sequence[Clip],
+    *,
+    seed: int,
+    noise_dbfs: tuple[float, float] = NOISE_DBFS,
+) -> MixedCall:
     """Mixes the turns among ``steps``, whose sound is in ``clips`` (one for each turn, in order).
 
     Raised turns must sound raised already (see `effort`); here they get only their higher level.
+    Each line's noise is drawn from the range ``noise_dbfs``.
     """
     turns = [step for step in steps if isinstance(step, Turn)]
     if len(turns) != len(clips):
         raise ScriptError(f"{len(turns)} turns but {len(clips)} clips; expected one for each")
     rng = np.random.default_rng(seed)
-    lines = {role: _draw_line(turns, role, rng) for role in ROLES}
+    lines = {role: _draw_line(turns, role, noise_dbfs, rng) for role in ROLES}
     speeches = [speech_of(clip) for clip in clips]
     timeline = schedule(steps, speeches, rng)
     channels = np.zeros((round(timeline.duration_s * LINE_RATE_HZ), len(ROLES)))
@@ -105,11 +113,13 @@ def lay_out(mixed: MixedCall, recording: Recording) -> np.ndarray:
     return mu_law_round_trip(limit(sound))
 
 
-def _draw_line(turns: Sequence[Turn], role: Role, rng: np.random.Generator) -> Line:
+def _draw_line(
+    turns: Sequence[Turn], role: Role, noise_dbfs: tuple[float, float], rng: np.random.Generator
+) -> Line:
     has_raised = any(turn.raised for turn in turns if turn.role == role)
     return Line(
         gain_db=round(float(rng.uniform(*(GAIN_WITH_RAISED_DB if has_raised else GAIN_DB))), 1),
-        noise_dbfs=round(float(rng.uniform(*NOISE_DBFS)), 1),
+        noise_dbfs=round(float(rng.uniform(*noise_dbfs)), 1),
         noise_kind=NOISE_KINDS[rng.integers(len(NOISE_KINDS))],
     )
 
@@ -136,9 +146,18 @@ def _add_music(channels: np.ndarray, timeline: Timeline, rng: np.random.Generato
             continue
         start_s, end_s = placed.music_s
         music = to_line(hold_music(end_s - start_s, rng), LINE_RATE_HZ)
+        for prompt in timeline.turns:
+            if prompt.turn.kind == "prompt" and start_s < prompt.start_s < end_s:
+                _duck(music, prompt.start_s - start_s, prompt.end_s - start_s)
         for rank, role in enumerate(placed.hold.music_on):
             gain = db_to_gain(MUSIC_LEVEL_DBFS + (MUSIC_FAR_DB if rank else 0.0))
             _add(channels[:, ROLES.index(role)], music * gain, start_s)
+
+
+def _duck(music: np.ndarray, start_s: float, end_s: float) -> None:
+    """Turns the music down in place while a machine speaks over it."""
+    start, end = round(start_s * LINE_RATE_HZ), round(end_s * LINE_RATE_HZ)
+    music[start:end] *= db_to_gain(MUSIC_UNDER_PROMPT_DB)
 
 
 def _shifted(speech: Speech, start_s: float) -> tuple[Word, ...]:

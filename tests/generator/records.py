@@ -14,6 +14,7 @@ import numpy as np
 
 Role = Literal["agent", "customer"]
 ROLES: tuple[Role, Role] = ("agent", "customer")
+TurnKind = Literal["turn", "interruption", "contest", "backchannel", "prompt"]
 
 
 class ScriptError(ValueError):
@@ -48,24 +49,41 @@ class Voice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """One utterance. At most one of the two overlaps may be set; without any it follows a pause.
+    """One utterance on a side's channel, at most one placing set; without any it follows a pause.
 
     ``interrupts_s``: starts so many seconds before the other speaker ends, and takes the floor.
-    ``backchannel_at``: a short token inside the other's turn, at this share (0 to 1) of its room.
+    ``contests_at``: talks into the other's turn, at this share (0 to 1) of its room, and gives up.
+    ``backchannel_at``: a short token inside the other's turn, at this share of its room.
+    ``slips_s``: a quick answer that starts so little before the other ends: no interruption.
+    ``during_hold_s``: so many seconds into the hold before it, and within it.
+    ``other``: somebody on this side's line who is not the party: a machine, a second agent.
     """
 
     role: Role
     text: str
     raised: bool = False
     interrupts_s: float | None = None
+    contests_at: float | None = None
     backchannel_at: float | None = None
+    slips_s: float | None = None
+    during_hold_s: float | None = None
+    other: bool = False
 
     @property
-    def kind(self) -> Literal["turn", "interruption", "backchannel"]:
+    def kind(self) -> TurnKind:
         """How the turn starts."""
         if self.interrupts_s is not None:
             return "interruption"
+        if self.contests_at is not None:
+            return "contest"
+        if self.during_hold_s is not None:
+            return "prompt"
         return "turn" if self.backchannel_at is None else "backchannel"
+
+    @property
+    def speaker(self) -> str:
+        """Who is heard: the role of the channel, or ``other``."""
+        return "other" if self.other else self.role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

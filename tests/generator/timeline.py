@@ -22,6 +22,7 @@ LEAD_IN_S = (0.5, 1.1)
 LEAD_OUT_S = (0.5, 1.1)
 FLOOR_HELD_S = 1.0  # an interruption is competitive after the other has spoken this long
 LONGER_THAN_OVERLAP_S = 0.15  # by which an interrupting turn outlasts the one it cuts off
+CONTEST_CLEAR_S = 0.3  # kept between a contest and both edges of the turn it fails in
 BACKCHANNEL_CLEAR_S = 0.4  # from the start of the turn it falls into
 BACKCHANNEL_BEFORE_END_S = 0.1
 BACKCHANNEL_OVER_WORDS = 0.75  # share that must fall on words, not in a pause of the other
@@ -87,25 +88,33 @@ def schedule(
         if isinstance(step, Turn):
             index = len(turns)
             speech = speeches[index]
-            if step.kind == "turn":
+            over: PlacedTurn | None = None
+            if step.kind == "prompt":
+                start_s = _prompt_start_s(holds, step, index, speech)
+            elif step.kind == "turn":
                 start_s = now_s + (_pause_s(rng) if pause_due else 0.0)
+                if step.slips_s is not None:
+                    start_s = _floor_of_other(floor, step, index).end_s - step.slips_s
             else:
                 over = _floor_of_other(floor, step, index)
                 if step.kind == "interruption":
                     start_s = _interruption_start_s(over, step, index, speech)
+                elif step.kind == "contest":
+                    start_s = _contest_start_s(over, step, index, speech)
                 else:
                     start_s = _backchannel_start_s(over, step, index, speech, speeches[over.index])
             placed = PlacedTurn(index, step, start_s, start_s + speech.duration_s)
             turns.append(placed)
-            if step.kind != "turn":
-                kind = "competitive" if step.kind == "interruption" else "backchannel"
+            if over is not None:
+                kind = "backchannel" if step.kind == "backchannel" else "competitive"
                 end_s = min(placed.end_s, over.end_s)
                 interruptions.append(
                     Interruption(step.role, kind, start_s, end_s, index, over.index)
                 )
-            if step.kind != "backchannel":
+            if step.kind in ("turn", "interruption"):
                 floor = placed
-            now_s, pause_due = max(now_s, placed.end_s), True
+            if step.kind != "prompt":
+                now_s, pause_due = max(now_s, placed.end_s), True
         elif isinstance(step, Hold):
             end_s = now_s + step.duration_s
             holds.append(PlacedHold(step, now_s, end_s, _music_s(step, now_s, end_s, rng)))
@@ -144,6 +153,23 @@ def _interruption_start_s(over: PlacedTurn, turn: Turn, index: int, speech: Spee
             f"turn {index} ({turn.text!r}): lasts {speech.duration_s:.2f} s, too short to take the "
             f"floor after an overlap of {turn.interrupts_s} s"
         )
+    return start_s
+
+
+def _contest_start_s(over: PlacedTurn, turn: Turn, index: int, speech: Speech) -> float:
+    first_s = over.start_s + FLOOR_HELD_S + CONTEST_CLEAR_S
+    last_s = over.end_s - speech.duration_s - CONTEST_CLEAR_S
+    if last_s < first_s:
+        raise ScriptError(f"turn {index} ({turn.text!r}): no room for it in turn {over.index}")
+    return first_s + turn.contests_at * (last_s - first_s)
+
+
+def _prompt_start_s(holds: Sequence[PlacedHold], turn: Turn, index: int, speech: Speech) -> float:
+    if not holds:
+        raise ScriptError(f"turn {index} ({turn.text!r}): there is no hold before it")
+    start_s = holds[-1].start_s + turn.during_hold_s
+    if start_s + speech.duration_s > holds[-1].end_s:
+        raise ScriptError(f"turn {index} ({turn.text!r}): ends after its hold; make that longer")
     return start_s
 
 

@@ -23,12 +23,12 @@ def sidecar_of(script: CallScript) -> dict[str, Any]:
 
 
 def truth_of(script: CallScript, mixed: MixedCall, efforts: Mapping[int, Effort]) -> dict[str, Any]:
-    """Everything that is exactly known about the call; ``efforts`` goes by turn index."""
+    """Everything that is exactly known about the call; ``efforts`` by turn index, where known."""
     timeline = mixed.timeline
     turns = [
         {
             "index": placed.index,
-            "speaker": placed.turn.role,
+            "speaker": placed.turn.speaker,
             "start": _s(placed.start_s),
             "end": _s(placed.end_s),
             "text": placed.turn.text,
@@ -65,7 +65,7 @@ def truth_of(script: CallScript, mixed: MixedCall, efforts: Mapping[int, Effort]
                 "overlap_s": _s(event.end_s - event.start_s),
                 "turn": event.turn,
                 "over_turn": event.over_turn,
-                "took_floor": event.kind == "competitive",
+                "took_floor": timeline.turns[event.turn].turn.kind == "interruption",
             }
             for event in timeline.interruptions
         ],
@@ -92,7 +92,7 @@ def truth_of(script: CallScript, mixed: MixedCall, efforts: Mapping[int, Effort]
                 "start": turn["start"],
                 "end": turn["end"],
                 "turn": turn["index"],
-                **asdict(efforts[turn["index"]]),
+                **(asdict(efforts[turn["index"]]) if turn["index"] in efforts else {}),
             }
             for turn in turns
             if turn["raised"]
