@@ -45,6 +45,12 @@ MARGIN_S = 0.25
 JOIN_PAUSE_S = 1.0
 """Pauses up to this stay as they are; longer ones shrink to two margins."""
 
+LEVEL_RMS = 0.07
+MOST_GAIN = 10.0
+LEVEL_PAUSE_S = 0.3
+"""Every stretch of speech is brought to this level (-23 dBFS, but no more than 20 dB up or down):
+beside a voice 15 dB louder in its window Whisper passes over a soft one in silence."""
+
 BATCH_SIZE = 8
 """Windows decoded together; RTF 0.060 against 0.083 one by one on two cores."""
 
@@ -156,7 +162,14 @@ class Transcriber:
         if not windows:
             return words, language, 1.0
         pieces = [piece for window in windows for piece in window]
-        packed = np.concatenate([samples[p.channel, p.start : p.end] for p in pieces])
+        gains = [_level(channel, spans) for channel, spans in zip(samples, speech, strict=True)]
+        packed = np.concatenate(
+            [
+                samples[p.channel, p.start : p.end]
+                * np.interp(np.arange(p.start, p.end), *gains[p.channel]).astype(np.float32)
+                for p in pieces
+            ]
+        )
         segments, info = self._pipeline.transcribe(
             packed,
             language=language,
@@ -238,6 +251,18 @@ def _pack(speech: Sequence[Spans], length: int) -> list[list[_Piece]]:
         if window:
             windows.append(window)
     return windows
+
+
+def _level(channel: np.ndarray, speech: Spans) -> tuple[np.ndarray, np.ndarray]:
+    """The gain that evens out a channel's speech: sample positions and the factor at each."""
+    at, factors = [], []
+    for span in close_gaps(speech, LEVEL_PAUSE_S):
+        start, end = round(span.start_s * SAMPLE_RATE), round(span.end_s * SAMPLE_RATE)
+        rms = float(np.sqrt(np.mean(np.square(channel[start:end], dtype=np.float64))))
+        factor = min(MOST_GAIN, max(1 / MOST_GAIN, LEVEL_RMS / max(rms, 1e-6)))
+        at += [start, end]
+        factors += [factor, factor]
+    return np.array(at), np.array(factors)
 
 
 def _split_long(blocks: Spans, spans: Spans) -> Spans:
