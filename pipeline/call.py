@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from pipeline import activity, audio, findings, roles, separate, sound
+from pipeline import activity, audio, findings, roles, separate, sound, third_parties
 from pipeline.cues import load_cues
 from pipeline.engines import SpeechEngines
 from pipeline.records import CallFacts, CallResult, Metadata
@@ -36,8 +36,10 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         recording.samples, parts.to_recognise(), metadata.language
     )
     voices = parts.voices(script.channels)
-    said = take_turns(voices)
     cue_set = _shipped_cues(script.language) if script.language else None
+    if cue_set is not None:
+        voices = third_parties.set_apart(voices, cue_set)
+    said = take_turns(voices)
     cast = roles.cast(voices, said, metadata, cue_set)
     turns = tuple(replace(turn, role=cast.role_of[voice]) for voice, turn in said)
     cues = cue_set.find(turns) if cue_set else ()
@@ -49,8 +51,16 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         recording_sha256=recording.sha256,
         duration_s=recording.duration_s,
         channels=recording.channels,
-        sound=sound.measure(recording, voices, cast.role_of, turns, cues, parts.music),
-        speech_s=sound.speech_s(voices, cast.role_of),
+        sound=sound.measure(
+            recording,
+            voices,
+            cast.role_of,
+            turns,
+            cues,
+            parts.music,
+            durations=cue_set.durations if cue_set else None,
+        ),
+        speech_s=sound.speech_s(voices),
         roles_confidence=cast.confidence,
         warnings=recording.warnings + parts.warnings,
     )

@@ -12,12 +12,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from pipeline.durations import Durations, read_durations
 from pipeline.errors import RubricError
 from pipeline.normalise import Normalised, normalise
 from pipeline.patterns import PatternError, compile_list, compile_pattern
 from pipeline.records import Cue, Turn
 from pipeline.yamlfile import YamlFile, digest, read_yaml
 
+NOT_CUES = ("words.yaml", "durations.yaml")
 CUES_DIR = Path(__file__).resolve().parent.parent / "rubrics" / "cues"
 # How far back a guard ("not_after") may reach, in characters: about eight words.
 GUARD_REACH = 60
@@ -70,11 +72,15 @@ class CueDefinition:
 
 @dataclass(frozen=True, slots=True)
 class CueSet:
-    """All cues of a language. ``hash`` changes with anything that may change what is found."""
+    """All cues of a language. ``hash`` changes with anything that may change what is found.
+
+    ``durations`` is None where the language has no words for them.
+    """
 
     language: str
     definitions: tuple[CueDefinition, ...]
     hash: str
+    durations: Durations | None = None
 
     def find(self, turns: Sequence[Turn]) -> tuple[Cue, ...]:
         """Every cue in every turn of the side that the cue belongs to, in the order spoken.
@@ -149,7 +155,7 @@ def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     definitions: dict[str, CueDefinition] = {}
     positions: dict[str, tuple[YamlFile, int]] = {}
     for path in sorted(place.glob("*.yaml")):
-        if path.name == "words.yaml":
+        if path.name in NOT_CUES:
             continue
         file = read_yaml(path)
         for index, entry in enumerate(_entries(file)):
@@ -170,7 +176,9 @@ def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     content = [
         d.entry.model_dump(exclude={"meaning", "must", "must_not"}) for d in definitions.values()
     ]
-    return CueSet(code, tuple(definitions.values()), digest([list_content, content]))
+    timed = place / "durations.yaml"
+    durations = read_durations(read_yaml(timed)) if timed.exists() else None
+    return CueSet(code, tuple(definitions.values()), digest([list_content, content]), durations)
 
 
 def _word_lists(path: Path) -> tuple[dict[str, str], Any]:

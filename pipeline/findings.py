@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pipeline.records import CallFacts
 from pipeline.transcribe import Transcript
-from pipeline.voices import PROMPT, Voice
+from pipeline.voices import THIRD_PARTIES, Voice
 
 WARNINGS = {
     "truncated": "The file ends before its header says it should: the end of the call is missing.",
@@ -40,7 +40,8 @@ def doubts(
     roles = {turn.role for turn in facts.turns}
     if speech_s < TOO_SHORT_S or words < TOO_SHORT_WORDS:
         found.append("too_short")
-    if len({voice.label for voice in voices if voice.words and voice.label != PROMPT}) == 1:
+    people = [voice for voice in voices if voice.words and voice.label not in THIRD_PARTIES]
+    if len(people) == 1:
         found.append("one_sided_recording")
     elif "unknown" in roles:
         found.append("roles_unsure")

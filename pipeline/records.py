@@ -90,7 +90,11 @@ class Interruption:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """From the last word before the hold to the first word after it."""
+    """From the last word before the hold to the first word after it.
+
+    ``promised_s`` is how long the agent said that it would take (None: nothing said);
+    ``continued``: it goes on from the hold before it after an update by the agent.
+    """
 
     start_s: float
     end_s: float
@@ -98,6 +102,8 @@ class Hold:
     reason_given: bool
     thanked: bool
     music: bool
+    promised_s: float | None = None
+    continued: bool = False
 
     @property
     def duration_s(self) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.cues import CueSet
 from pipeline.records import Direction, Metadata, Role, Turn
-from pipeline.voices import PROMPT, Voice
+from pipeline.voices import THIRD_PARTIES, Voice
 
 AGENT_MOVES = frozenset(
     {
@@ -70,14 +70,15 @@ def cast(
     said : voice and turn, in order of time
     cues : of the call's language; without them nobody can be told from what is said
     """
-    labels = [voice.label for voice in voices if voice.label != PROMPT]
+    labels = [voice.label for voice in voices if voice.label not in THIRD_PARTIES]
     if metadata.agent_channel in labels:
         agent = metadata.agent_channel
         found = Roles({label: "agent" if label == agent else "customer" for label in labels}, 1.0)
     else:
-        found = _decide([s for s in said if s[0] != PROMPT], cues, metadata.direction)
+        found = _decide([s for s in said if s[0] not in THIRD_PARTIES], cues, metadata.direction)
     everybody: dict[str, Role] = dict.fromkeys(labels, "unknown")
-    return Roles(everybody | dict(found.role_of) | {PROMPT: "other"}, found.confidence)
+    others: dict[str, Role] = {v.label: "other" for v in voices if v.label in THIRD_PARTIES}
+    return Roles(everybody | dict(found.role_of) | others, found.confidence)
 
 
 def _decide(

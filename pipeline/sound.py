@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 from pipeline.audio import Recording
+from pipeline.durations import Durations
 from pipeline.measures import holds, interruptions, raised_voice, talk
 from pipeline.records import PARTIES, Cue, RaisedVoice, Role, Sound, Span, Turn, Word
 from pipeline.separate import SIDES
 from pipeline.spans import Spans, total_s, union, without
-from pipeline.voices import Voice
+from pipeline.voices import PROMPT, Voice
 
 BORDER_ACCURACY_S = {2: 0.05, 1: 0.25}
 """How exact speech borders are, by the number of separate channels: five frames of the speech map
@@ -21,15 +22,16 @@ def measure(
     turns: tuple[Turn, ...],
     cues: Sequence[Cue],
     music: Spans,
+    durations: Durations | None,
 ) -> Sound:
-    """Everything measured, by role."""
+    """Everything measured, by role. ``durations`` reads how long a hold was said to take."""
     speech: dict[Role, Spans] = {}
     words: dict[Role, list[Word]] = {}
     for voice in voices:
         role = role_of[voice.label]
         speech[role] = union(speech.get(role, ()), voice.speech)
         words.setdefault(role, []).extend(voice.words)
-    on_hold, dead_air = holds.measure(_conversation(voices, role_of), music, cues, turns)
+    on_hold, dead_air = holds.measure(_conversation(voices), music, cues, turns, durations)
     raised, measurable = _raised(recording, voices, role_of)
     accuracy_s = BORDER_ACCURACY_S[len(recording.samples)]
     events, possible = interruptions.measure(
@@ -61,13 +63,13 @@ def _moves(turns: Sequence[Turn], cues: Sequence[Cue]) -> interruptions.Moves:
     return interruptions.Moves(gives_floor=of("gives_floor"), confirms=of("confirms"))
 
 
-def speech_s(voices: Sequence[Voice], role_of: Mapping[str, Role]) -> float:
-    """Seconds in which a person of the call speaks."""
-    return total_s(_conversation(voices, role_of))
+def speech_s(voices: Sequence[Voice]) -> float:
+    """Seconds in which a person speaks, a second agent included."""
+    return total_s(_conversation(voices))
 
 
-def _conversation(voices: Sequence[Voice], role_of: Mapping[str, Role]) -> Spans:
-    return union(*(v.speech for v in voices if role_of[v.label] != "other"))
+def _conversation(voices: Sequence[Voice]) -> Spans:
+    return union(*(voice.speech for voice in voices if voice.label != PROMPT))
 
 
 def _raised(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pipeline.records import Span, Turn, Word
 from pipeline.spans import Spans, close_gaps, overlap_s, touching
 
-PROMPT = "prompt"
-"""Label of the queue voice inside hold music: nobody's role but ``other``."""
+PROMPT, COLLEAGUE = THIRD_PARTIES = ("prompt", "colleague")
+"""Labels of machines and of a second agent: nobody's role but ``other``."""
 
 UTTERANCE_PAUSE_S = 0.7
 """A pause this long ends an utterance. Pauses inside turns are mostly shorter, gaps between turns
@@ -42,7 +42,7 @@ def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
     between become one turn. A backchannel inside an utterance stands after it and does not cut it.
     """
     spoken = sorted(
-        ((voice.label, utterance) for voice in voices for utterance in _utterances(voice)),
+        ((voice.label, utterance) for voice in voices for utterance in utterances(voice)),
         key=lambda item: (item[1][0].start_s, item[1][-1].end_s),
     )
     merged: list[tuple[str, list[Word]]] = []
@@ -56,14 +56,15 @@ def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
     return [(label, _turn(words, speech[label])) for label, words in merged]
 
 
-def _utterances(voice: Voice) -> list[list[Word]]:
-    utterances: list[list[Word]] = []
+def utterances(voice: Voice) -> list[list[Word]]:
+    """A voice's words, cut at its pauses."""
+    cut: list[list[Word]] = []
     for word in voice.words:
-        if utterances and word.start_s - utterances[-1][-1].end_s < UTTERANCE_PAUSE_S:
-            utterances[-1].append(word)
+        if cut and word.start_s - cut[-1][-1].end_s < UTTERANCE_PAUSE_S:
+            cut[-1].append(word)
         else:
-            utterances.append([word])
-    return utterances
+            cut.append([word])
+    return cut
 
 
 def _turn(words: Sequence[Word], speech: Spans) -> Turn:

@@ -24,8 +24,9 @@ LAYERS = [
         "result",
         "rounding",
     },
+    {"durations"},
     {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"},
-    {"metadata", "activity", "bleed", "transcribe", "two_voices", "roles"}
+    {"metadata", "activity", "bleed", "transcribe", "two_voices", "roles", "third_parties"}
     | {"measures", "criteria"},
     {"rubric", "diarize"},
     {"separate"},

@@ -1,8 +1,11 @@
 """The measures' rules, on speech drawn by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from pipeline.cues import load_cues
 from pipeline.measures import holds, interruptions, raised_voice, talk
 from pipeline.records import Cue, Span, Turn, Word
 
@@ -161,6 +164,27 @@ class TestHolds:
 
     def test_a_click_does_not_end_a_silence(self):
         assert holds.measure(S((1, 4), (10, 10.1), (20, 22)), (), (), self.TURNS)[1] == S((4, 20))
+
+    def test_what_was_promised(self):
+        turns = (Turn("agent", "Please hold, about a minute or two", 1.0, 4.0), *self.TURNS[1:])
+        durations = load_cues("en").durations
+        ((hold,), _) = holds.measure(self.SPEECH, (), self.CUES, turns, durations)
+        assert hold.promised_s == 120
+
+    def test_a_hold_goes_on_after_an_update(self):
+        """The agent comes back at 60 s to say that it takes longer."""
+        turns = (*self.TURNS[:1], Turn("agent", "I'm still checking", 60.0, 62.0), *self.TURNS[1:])
+        turns = (*turns[:2], replace(turns[2], start_s=100.0, end_s=102.0))
+        cues = (*self.CUES[:2], Cue("hold_update", 1, "still checking"),
+                replace(self.CUES[2], turn=2))  # fmt: skip
+        (first, second), dead = holds.measure(S((1, 4), (60, 62), (100, 102)), (), cues, turns)
+        assert (first.continued, first.announced, first.thanked) == (False, True, True)
+        assert (second.continued, second.announced, second.thanked) == (True, True, True)
+        assert (second.reason_given, dead) == (True, ())
+
+    def test_an_update_without_a_hold_before_it_announces_none(self):
+        cues = (Cue("hold_update", 0, "still checking"),)
+        assert holds.measure(self.SPEECH, (), cues, self.TURNS) == ((), S((4, 20)))
 
     def test_a_hold_that_the_customer_gives_up_on(self):
         """The call ends in hold music: nobody comes back."""

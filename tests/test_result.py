@@ -54,7 +54,8 @@ def test_keys_and_their_order():
         "by", "start_s", "end_s", "kind", "at_s", "held_s", "yielded", "certain", "over",
     ]  # fmt: skip
     assert list(result["holds"][0]) == [
-        "start_s", "end_s", "announced", "reason_given", "thanked", "music",
+        "start_s", "end_s", "announced", "reason_given", "thanked", "music", "promised_s",
+        "continued",
     ]  # fmt: skip
     assert list(result["criteria"][0]) == [
         "id", "answer", "points", "max_points", "confidence", "reason", "evidence",

@@ -28,11 +28,10 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
             return verdict("missed", "A hold came without announcement.", hold)
     for hold in holds:
         if hold.duration_s > thresholds["longest_hold_s"]:
-            return verdict(
-                "missed", f"A hold lasted {hold.duration_s:.0f} s without an update.", hold
-            )
-    if len(holds) > thresholds["most_holds_count"]:
-        return verdict("missed", f"The customer was put on hold {len(holds)} times.", holds[-1])
+            return verdict("missed", f"A hold lasted {_length(hold)} without an update.", hold)
+    times = sum(not hold.continued for hold in holds)
+    if times > thresholds["most_holds_count"]:
+        return verdict("missed", f"The customer was put on hold {times} times.", holds[-1])
     lacking = [h for h in holds if not (h.reason_given and h.thanked)]
     if not lacking:
         return verdict("met", "Every hold was announced, explained and thanked for.", holds[0])
@@ -41,6 +40,12 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
                        lacking[0])  # fmt: skip
     what = "thanked for" if lacking[0].reason_given else "explained"
     return verdict("partial", f"A hold was announced but not {what}.", lacking[0])
+
+
+def _length(hold: Hold) -> str:
+    """How long a hold took, and was said to take."""
+    took = f"{hold.duration_s:.0f} s"
+    return took if hold.promised_s is None else f"{took} ({hold.promised_s:.0f} s were promised)"
 
 
 def _turn_before(seen: View, hold: Hold) -> int | None:

@@ -2,11 +2,14 @@
 
 A hold is such a stretch with hold music in it, or one that the agent announced; dead air is one
 with neither. Whether it was announced, explained and thanked for is read from the cues in the turns
-around it.
+around it. Where the agent comes back only to say that it takes longer, the next hold continues the
+last: it needs no announcement and no reason of its own.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from pipeline.durations import Durations
 from pipeline.records import Cue, Hold, Span, Turn
 from pipeline.spans import Spans, close_gaps, gaps, overlap_s
 
@@ -22,6 +25,9 @@ ANNOUNCED_WITHIN_S = 20.0
 THANKED_WITHIN_S = 15.0
 """The return is acknowledged this soon after the hold."""
 
+UPDATE_MAX_S = 30.0
+"""An update between two parts of a hold is over this soon; what is longer is a conversation."""
+
 BLIP_S = 0.3
 """A sound this short, by itself, does not end a silence: a click, a breath."""
 
@@ -31,6 +37,7 @@ def measure(
     music: Spans,
     cues: Sequence[Cue],
     turns: Sequence[Turn],
+    durations: Durations | None = None,
 ) -> tuple[tuple[Hold, ...], tuple[Span, ...]]:
     """Holds and dead air, each in order of time.
 
@@ -39,6 +46,8 @@ def measure(
     conversation : speech of agent and customer together, prompts and music excluded
     music : hold music on any channel
     cues : moves found in ``turns``; uses ``hold_announcement``, ``hold_reason``, ``hold_thanks``
+        and ``hold_update``
+    durations : reads how long a hold was said to take
     """
     speech = tuple(s for s in close_gaps(conversation, 0.5) if s.duration_s >= BLIP_S)
     holds: list[Hold] = []
@@ -51,21 +60,44 @@ def measure(
         with_music = overlap_s(silence, music) >= MIN_MUSIC_S
         if not with_music and silence.duration_s < MIN_SILENCE_S:
             continue
-        announced = _near(cues, "hold_announcement", turns, before=silence)
-        if with_music or announced:
-            holds.append(
-                Hold(
-                    silence.start_s,
-                    silence.end_s,
-                    announced=announced,
-                    reason_given=announced and _near(cues, "hold_reason", turns, before=silence),
-                    thanked=_near(cues, "hold_thanks", turns, after=silence),
-                    music=with_music,
-                )
-            )
-        else:
+        said = _near(cues, "hold_announcement", turns, before=silence)
+        update = _near(cues, "hold_update", turns, before=silence)
+        last = holds[-1] if holds else None
+        continued = (
+            last is not None and update is not None and silence.start_s - last.end_s <= UPDATE_MAX_S
+        )
+        if not with_music and said is None and not continued:
             dead_air.append(silence)
+            continue
+        if continued and last is not None:
+            holds[-1] = replace(last, thanked=True)  # the update acknowledged the wait
+        announcing = update if continued and said is None else said
+        holds.append(
+            Hold(
+                silence.start_s,
+                silence.end_s,
+                announced=announcing is not None,
+                reason_given=_explained(cues, turns, silence, said, last if continued else None),
+                thanked=_near(cues, "hold_thanks", turns, after=silence) is not None,
+                music=with_music,
+                promised_s=(
+                    durations.longest_s(turns[announcing].text)
+                    if durations and announcing is not None
+                    else None
+                ),
+                continued=continued,
+            )
+        )
     return tuple(holds), tuple(dead_air)
+
+
+def _explained(
+    cues: Sequence[Cue], turns: Sequence[Turn], silence: Span, said: int | None, last: Hold | None
+) -> bool:
+    """Whether the reason was given with the announcement, or for the hold that this continues."""
+    if last is not None and last.reason_given:
+        return True
+    return said is not None and _near(cues, "hold_reason", turns, before=silence) is not None
 
 
 def _near(
@@ -75,14 +107,14 @@ def _near(
     *,
     before: Span | None = None,
     after: Span | None = None,
-) -> bool:
-    """Whether the cue stands in a turn shortly before or after a silence."""
+) -> int | None:
+    """The turn shortly before or after a silence in which the cue stands."""
     for cue in cues:
         start_s, end_s = turns[cue.turn].start_s, turns[cue.turn].end_s
         if cue.id != name or start_s is None or end_s is None:
             continue
         if before is not None and -1.0 <= before.start_s - end_s <= ANNOUNCED_WITHIN_S:
-            return True
+            return cue.turn
         if after is not None and -1.0 <= start_s - after.end_s <= THANKED_WITHIN_S:
-            return True
-    return False
+            return cue.turn
+    return None
