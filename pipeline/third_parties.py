@@ -57,8 +57,7 @@ def _machine(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:
         if label != said[0][0] and len(words) >= REPLY_WORDS:
             break
         opening.append((label, words))
-    own = [(words, _has(cues, "machine_talk", words)) for label, words in opening
-           if label == said[0][0]]  # fmt: skip
+    own = [(words, _is_machine(words, cues)) for label, words in opening if label == said[0][0]]
     last = max((number for number, (_, is_machine) in enumerate(own) if is_machine), default=None)
     if last is None:
         return None
@@ -81,6 +80,11 @@ def _colleague(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:
             announced[label] = words[-1].end_s
         last_end_s[label] = words[-1].end_s
     return None
+
+
+def _is_machine(words: Sequence[Word], cues: CueSet) -> bool:
+    """People say a queue's formulas too, but in one breath with who they are."""
+    return _has(cues, "machine_talk", words) and not _has(cues, "introduction", words)
 
 
 def _has(cues: CueSet, name: str, words: Sequence[Word]) -> bool:
