@@ -32,12 +32,21 @@ loses up to 97 % of a quiet or clipped telephone voice; at 0.1 the development c
 of their speech while hold music stays below 0.1 nearly always."""
 
 HIGH_VOICE_STRETCH = 1.5
+HIGH_VOICE_WEIGHT = 0.85
 """Silero takes a shout at twice the usual pitch for no voice (0.1-0.3 on acted anger); played this
-much slower, and so half an octave lower, the same shout reaches 0.5-0.7, while hold music still
-stays under VAD_ONSET for more than 99.9 % of the time (five pieces of music)."""
+much slower, and so half an octave lower, the same shout reaches 0.5-0.7. Hold music reaches 0.4
+then for moments, hence the weight."""
 
 VAD_PAD_S = 0.15
 """Silero answers late at soft onsets; the energy decides inside this margin."""
+
+SURE_PROBABILITY = 0.7
+AROUND_S = 5.0
+SUSTAINED_S = 1.0
+AROUND_MUSIC_S = 0.5
+"""Music has moments like a voice (0.3-0.65 on five pieces of hold music, against 0.9 and more for
+most speech). Less than sure, they belong to it where this much sustained, tonal sound goes on
+within so many seconds on both sides; speech beside a hold has it on one side."""
 
 TOKEN_S = (0.15, 1.2)
 TOKEN_PROBABILITY = 0.12
@@ -110,6 +119,7 @@ def listen(samples: np.ndarray) -> SoundMap:
     voice = _voice_probability(samples, len(level_db))
     sounding = _sounding(level_db)
     voiced = _stretches(voice)
+    voiced &= ~_like_voice(samples, sounding, voice, voiced)
     voiced |= _tokens(level_db, sounding, voice, voiced)
     speech_mask = sounding & voiced
     speech = drop_short(close_gaps(from_mask(speech_mask, FRAME_S), MAX_WORD_PAUSE_S), MIN_SPEECH_S)
@@ -136,7 +146,7 @@ def _voice_probability(samples: np.ndarray, frames: int) -> np.ndarray:
     slowed = resample_poly(samples, up, down).astype(np.float32)
     times = (np.arange(frames) + 0.5) * FRAME_S
     return np.maximum(
-        _silero(samples, times), _silero(slowed, times * HIGH_VOICE_STRETCH)
+        _silero(samples, times), HIGH_VOICE_WEIGHT * _silero(slowed, times * HIGH_VOICE_STRETCH)
     )  # shape: (frames,)
 
 
@@ -183,6 +193,37 @@ def _stretches(voice: np.ndarray) -> np.ndarray:
         if voice[start:end].max() > VAD_ONSET:
             mask[max(0, start - pad) : end + pad] = True
     return mask
+
+
+def _like_voice(
+    samples: np.ndarray, sounding: np.ndarray, voice: np.ndarray, voiced: np.ndarray
+) -> np.ndarray:
+    """Moments of music that are like a voice. Shape (frames,), bool."""
+    unsure = [part for part in _parts(voiced) if voice[part].max() < SURE_PROBABILITY]
+    found = np.zeros(len(voice), dtype=bool)
+    if not unsure:
+        return found
+    music = np.zeros(len(voice), dtype=bool)
+    for span in close_gaps(from_mask(sounding & ~voiced, FRAME_S), MUSIC_MAX_PAUSE_S):
+        if span.duration_s >= SUSTAINED_S and _is_tonal(samples, span):
+            music[round(span.start_s / FRAME_S) : round(span.end_s / FRAME_S)] = True
+    around, enough = round(AROUND_S / FRAME_S), AROUND_MUSIC_S / FRAME_S
+    for part in unsure:
+        before = music[max(0, part.start - around) : part.start]
+        after = music[part.stop : part.stop + around]
+        # A recording that begins or ends within music has it on one side only.
+        begins, ends = part.start < enough, part.stop > len(music) - enough
+        if (begins or before.sum() > enough) and (ends or after.sum() > enough):
+            found[part] = True
+    return found
+
+
+def _parts(mask: np.ndarray) -> list[slice]:
+    """The stretches of a mask, as frames."""
+    return [
+        slice(round(span.start_s / FRAME_S), round(span.end_s / FRAME_S))
+        for span in from_mask(mask, FRAME_S)
+    ]
 
 
 def _tokens(

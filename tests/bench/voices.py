@@ -49,20 +49,20 @@ def _bank(part: Part, speed: float, *blends: Mapping[str, float]) -> tuple[BankV
 BANK = (
     *_bank(
         "agent", 1.06,
-        {"af_kore": 0.6, "bf_lily": 0.4}, {"am_adam": 0.6, "bm_lewis": 0.4},
-        {"bf_alice": 0.6, "af_nova": 0.4}, {"am_liam": 0.6, "em_alex": 0.4},
-        {"af_jessica": 0.7, "af_alloy": 0.3}, {"bm_fable": 0.6, "am_eric": 0.4},
-        {"af_river": 0.6, "if_sara": 0.4}, {"am_echo": 0.7, "pm_alex": 0.3},
+        {"af_heart": 0.5, "af_nova": 0.5}, {"am_fenrir": 0.6, "em_alex": 0.4},
+        {"bf_emma": 0.5, "af_sarah": 0.5}, {"bm_lewis": 0.5, "am_liam": 0.5},
+        {"af_alloy": 0.6, "bf_alice": 0.4}, {"am_puck": 0.5, "bm_george": 0.5},
+        {"af_bella": 0.4, "if_sara": 0.6}, {"am_michael": 0.5, "im_nicola": 0.5},
     ),
     *_bank(
         "customer", 1.04,
-        {"am_santa": 0.6, "am_michael": 0.4}, {"bf_isabella": 0.6, "af_river": 0.4},
-        {"bm_lewis": 0.6, "bm_george": 0.4}, {"af_nicole": 0.4, "af_sky": 0.6},
-        {"am_eric": 0.6, "am_onyx": 0.4}, {"af_heart": 0.6, "ff_siwis": 0.4},
-        {"im_nicola": 0.5, "am_fenrir": 0.5}, {"bf_emma": 0.5, "hf_beta": 0.5},
+        {"am_adam": 0.6, "bm_daniel": 0.4}, {"af_sky": 0.6, "bf_lily": 0.4},
+        {"am_onyx": 0.6, "em_santa": 0.4}, {"af_kore": 0.5, "af_jessica": 0.5},
+        {"bm_fable": 0.5, "am_echo": 0.5}, {"bf_isabella": 0.5, "pf_dora": 0.5},
+        {"am_eric": 0.5, "pm_alex": 0.5}, {"af_aoede": 0.6, "af_river": 0.4},
     ),
-    *_bank("second", 1.08, {"bm_daniel": 0.5, "am_puck": 0.5}, {"af_aoede": 0.6, "bf_lily": 0.4}),
-    *_bank("prompt", 1.0, {"af_bella": 1.0}, {"bf_isabella": 0.5, "bf_emma": 0.5}),
+    *_bank("second", 1.08, {"am_santa": 0.5, "bm_george": 0.5}, {"bf_alice": 0.5, "af_nicole": 0.5}),
+    *_bank("prompt", 1.0, {"af_sarah": 1.0}, {"bf_lily": 0.5, "bf_emma": 0.5}),
 )  # fmt: skip
 
 
