@@ -120,6 +120,20 @@ class RaisedVoice:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who raised the voice first, and what came of it.
+
+    ``other_stayed_calm`` is None where the other side's voice could not be judged;
+    ``until_calm_s`` runs from the first raised word to the last of the same speaker, None where
+    they did not speak calmly for long enough after it.
+    """
+
+    first: Role
+    other_stayed_calm: bool | None
+    until_calm_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Talk:
     """Who talked how long and how fast; words per minute of own speech, ``None`` without speech."""
 
@@ -150,6 +164,7 @@ class Sound:
     effort_measurable: tuple[Role, ...] = ()
     possible_interruptions: tuple[Interruption, ...] = ()
     border_accuracy_s: float = 0.0
+    escalation: Escalation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def to_dict(result: CallResult) -> dict[str, Any]:
         "flags": _plain(card.flags),
         "warnings": list(facts.warnings),
         "interruption_counts": _interruption_counts(sound) if sound else None,
+        "escalation": _plain(sound.escalation) if sound else None,
     }
 
 

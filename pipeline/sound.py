@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.audio import Recording
 from pipeline.durations import Durations
-from pipeline.measures import holds, interruptions, raised_voice, talk
+from pipeline.measures import escalation, holds, interruptions, raised_voice, talk
 from pipeline.records import PARTIES, Cue, RaisedVoice, Role, Sound, Span, Turn, Word
 from pipeline.separate import SIDES
 from pipeline.spans import Spans, total_s, union, without
@@ -46,6 +46,7 @@ def measure(
         raised_voice=raised,
         talk=talk.measure(speech, turns, recording.duration_s),
         effort_measurable=measurable,
+        escalation=escalation.measure(raised, measurable, speech),
     )
 
 

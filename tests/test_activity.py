@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+from scipy.signal import resample_poly
 
 from pipeline import activity
 from pipeline.audio import SAMPLE_RATE, load
 from pipeline.spans import overlap_s, total_s
+from tests.generator.music import hold_music
 from tests.recordings import SAMPLES
 
 CHANNELS = {
@@ -102,6 +104,65 @@ def test_faint_speech_beside_a_shout_is_heard(calls):
     call = np.concatenate([gap, voice * 0.05, gap, voice * 1.5, gap])
     faint = [s for s in activity.listen(call).speech if s.end_s < 4 + len(voice) / SAMPLE_RATE + 1]
     assert total_s(faint) > 0.6 * len(voice) / SAMPLE_RATE
+
+
+def line_noise(seconds):
+    noise = np.random.default_rng(0).normal(0, 3e-4, round(seconds * SAMPLE_RATE))
+    return noise.astype(np.float32)
+
+
+def test_a_voice_an_octave_up_is_heard(calls):
+    """As high as a shout: Silero by itself takes it for no voice."""
+    truth, samples, _ = calls["poor_agent"]
+    turn = next(
+        t for t in truth["turns"] if t["speaker"] == "customer" and t["end"] - t["start"] > 7
+    )
+    voice = samples[0, round(turn["start"] * SAMPLE_RATE) : round(turn["end"] * SAMPLE_RATE)]
+    high = resample_poly(voice, 1, 2).astype(np.float32)
+    sound = activity.listen(np.concatenate([line_noise(1), high, line_noise(1)]))
+    assert total_s(sound.speech) > 0.8 * len(high) / SAMPLE_RATE
+
+
+def spoken_alone(voice_probability, around_s, monkeypatch):
+    """What is made of a burst of 0.4 s that Silero finds this much like a voice."""
+    burst = np.sin(2 * np.pi * 300 * np.arange(round(0.4 * SAMPLE_RATE)) / SAMPLE_RATE)
+    sound = np.concatenate([line_noise(4), 0.1 * burst, line_noise(4)]).astype(np.float32)
+    other = round(around_s * SAMPLE_RATE)
+    if other:
+        sound[: 3 * SAMPLE_RATE] = 0.0
+        sound[3 * SAMPLE_RATE - other : 3 * SAMPLE_RATE] = 0.1 * line_noise(around_s) / 3e-4
+    found = np.zeros(len(sound) // 160)
+    found[400:440] = voice_probability
+    monkeypatch.setattr(activity, "_voice_probability", lambda *_: found)
+    return activity.listen(sound).speech
+
+
+def test_a_short_word_by_itself_is_heard(monkeypatch):
+    (word,) = spoken_alone(0.2, 0.0, monkeypatch)
+    assert (word.start_s, word.end_s) == (
+        pytest.approx(4.0, abs=0.05),
+        pytest.approx(4.4, abs=0.05),
+    )
+
+
+@pytest.mark.parametrize(("probability", "around_s"), [(0.05, 0.0), (0.2, 0.5)])
+def test_a_click_and_a_burst_among_others_are_no_word(probability, around_s, monkeypatch):
+    assert spoken_alone(probability, around_s, monkeypatch) == ()
+
+
+@pytest.mark.parametrize(("after_s", "heard"), [(3.0, False), (0.0, True)])
+def test_a_moment_like_a_voice_within_music(after_s, heard, monkeypatch):
+    """Between music on both sides it is music; before music, it is somebody who speaks."""
+    rng = np.random.default_rng(1)
+    music, voice = 0.1 * hold_music(3.0, rng), 0.1 * hold_music(1.0, rng)
+    after = 0.1 * hold_music(after_s, rng) if after_s else np.zeros(3 * 8000)
+    line = rng.normal(0, 3e-4, 8000 * 3)
+    sound = np.concatenate([line, music, voice, after, line])
+    sound = resample_poly(sound + rng.normal(0, 3e-4, len(sound)), 2, 1).astype(np.float32)
+    found = np.zeros(len(sound) // 160)
+    found[600:700] = 0.5
+    monkeypatch.setattr(activity, "_voice_probability", lambda *_: found)
+    assert bool(activity.listen(sound).speech) is heard
 
 
 @pytest.mark.parametrize("seconds", [0.005, 0.02, 0.5])

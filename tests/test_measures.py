@@ -1,13 +1,14 @@
 """The measures' rules, on speech drawn by hand."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from pipeline.cues import load_cues
-from pipeline.measures import holds, interruptions, raised_voice, talk
-from pipeline.records import Cue, Span, Turn, Word
+from pipeline.measures import escalation, holds, interruptions, raised_voice, talk
+from pipeline.records import Cue, Escalation, RaisedVoice, Span, Turn, Word
 
 
 def S(*pairs):
@@ -208,6 +209,28 @@ class TestTalk:
         assert (found.silence_s, found.agent_wpm) == (10, None)
 
 
+class TestEscalation:
+    SPEECH: ClassVar = {"agent": S((10, 20), (40, 50)), "customer": S((0, 9), (20, 30), (50, 60))}
+
+    def test_nobody_raised_a_voice(self):
+        assert escalation.measure((), ("agent", "customer"), self.SPEECH) is None
+
+    def test_who_rose_first_and_calmed_down(self):
+        raised = (RaisedVoice("customer", 4, 9), RaisedVoice("customer", 20, 24))
+        found = escalation.measure(raised, ("agent", "customer"), self.SPEECH)
+        assert found == Escalation("customer", other_stayed_calm=True, until_calm_s=20)
+
+    def test_both_and_never_calm_again(self):
+        raised = (RaisedVoice("customer", 50, 58), RaisedVoice("agent", 51, 52))
+        found = escalation.measure(raised, ("agent", "customer"), self.SPEECH)
+        assert found == Escalation("customer", other_stayed_calm=False, until_calm_s=None)
+
+    def test_the_other_voice_could_not_be_judged(self):
+        raised = (RaisedVoice("customer", 4, 9),)
+        found = escalation.measure(raised, ("customer",), self.SPEECH)
+        assert found.other_stayed_calm is None
+
+
 class TestRaisedVoice:
     """A buzz with a pitch and a brightness stands for a voice."""
 
@@ -238,7 +261,8 @@ class TestRaisedVoice:
         raised = self.voice(215, 0.7, 0.12)
         signal, speech = self.call(calm, calm, calm, raised, calm)
         (found,) = raised_voice.measure("agent", signal, speech)
-        assert (found.role, found.start_s) == ("agent", pytest.approx(speech[3].start_s, abs=0.01))
+        start_s = speech[3].start_s - raised_voice.EDGE_S
+        assert (found.role, found.start_s) == ("agent", pytest.approx(start_s, abs=0.01))
 
     def test_louder_alone_is_not(self):
         """Nearer to the microphone, or gain that someone turned up."""

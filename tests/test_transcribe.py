@@ -6,10 +6,13 @@ import pytest
 from pipeline.errors import ModelError
 from pipeline.records import Span, Word
 from pipeline.transcribe import (
+    LEVEL_RMS,
     MARGIN_S,
+    MOST_GAIN,
     SAMPLE_RATE,
     WINDOW_S,
     Transcriber,
+    _level,
     _on_speech,
     _pack,
     _spoken,
@@ -62,6 +65,19 @@ def test_an_endless_monologue_is_cut_at_its_longest_pause():
     first, second = _pack([speech], hour())
     assert first[-1].end / SAMPLE_RATE == pytest.approx(20 + MARGIN_S)
     assert second[0].start / SAMPLE_RATE == pytest.approx(20.5 - MARGIN_S)
+
+
+def test_every_stretch_of_speech_is_brought_to_one_level():
+    channel = np.random.default_rng(0).normal(0, 1, 10 * SAMPLE_RATE).astype(np.float32)
+    channel[: 5 * SAMPLE_RATE] *= 0.2
+    channel[5 * SAMPLE_RATE :] *= 0.02
+    at, gain = _level(channel, spans((1, 2), (2.1, 4), (6, 9)))
+    assert at.tolist() == [n * SAMPLE_RATE for n in (1, 4, 6, 9)]
+    assert gain == pytest.approx([LEVEL_RMS / 0.2] * 2 + [LEVEL_RMS / 0.02] * 2, rel=0.05)
+
+
+def test_noise_is_not_blown_up():
+    assert max(_level(np.zeros(SAMPLE_RATE, np.float32), spans((0, 1)))[1]) == MOST_GAIN
 
 
 def test_speech_without_words_is_found():

@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from pipeline import two_voices
 from pipeline.records import Span
 from pipeline.spans import total_s
 from pipeline.two_voices import Segmentation, diarize, print_windows
@@ -72,6 +73,28 @@ def test_overlaps_are_kept_for_both_and_words_for_one():
     once = sum(total_s(s) for s in found.exclusive.values())
     assert spoken - once == pytest.approx(1.0, abs=0.4)
     assert once == pytest.approx(9.5 + 5 + 4.6, abs=0.2)
+
+
+def test_a_word_inside_the_others_speech_is_told_by_whom_it_overlaps():
+    """It is never heard alone, and the prints hear only the one who goes on."""
+    who = [[(0, 7), (12.5, 16)], [(3, 3.6), (7.5, 12), (16.5, 20)]]
+    speech = (Span(0, 7), Span(7.5, 12), Span(12.5, 16), Span(16.5, 20))
+    found = run(who, speech)
+    for truth in who:
+        best = max(overlap(spans, truth) for spans in found.speakers.values())
+        assert best == pytest.approx(sum(e - b for b, e in truth), abs=0.3)
+
+
+@pytest.mark.parametrize(("share", "speakers"), [(0.5, 2), (0.15, 1)])
+def test_similar_voices_are_two_where_they_share_the_call_evenly(share, speakers):
+    similar = 0.8
+    other = similar * ANN + np.sqrt(1 - similar**2) * BOB
+    rng = np.random.default_rng(3)
+    count = 40
+    prints = np.array(
+        [(other if n < share * count else ANN) + rng.normal(0, 0.03, 8) for n in range(count)]
+    )
+    assert (two_voices._voices(prints) is None) is (speakers == 1)
 
 
 def test_one_voice_is_one_speaker():

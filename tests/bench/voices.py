@@ -61,7 +61,10 @@ BANK = (
         {"bm_fable": 0.5, "am_echo": 0.5}, {"bf_isabella": 0.5, "pf_dora": 0.5},
         {"am_eric": 0.5, "pm_alex": 0.5}, {"af_aoede": 0.6, "af_river": 0.4},
     ),
-    *_bank("second", 1.08, {"am_santa": 0.5, "bm_george": 0.5}, {"bf_alice": 0.5, "af_nicole": 0.5}),
+    *_bank(
+        "second", 1.08,
+        {"am_santa": 0.5, "bm_george": 0.5}, {"bf_alice": 0.5, "af_nicole": 0.5},
+    ),
     *_bank("prompt", 1.0, {"af_sarah": 1.0}, {"bf_lily": 0.5, "bf_emma": 0.5}),
 )  # fmt: skip
 
