@@ -1,4 +1,4 @@
-# make install | demo | test | check | lock. Everything lives in .venv; nothing else is touched.
+# make install | demo | test | check | bench | lock. Everything lives in .venv; nothing else is touched.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := uv==0.13.9
 
-.PHONY: install demo test check format lock clean
+.PHONY: install demo test check bench format lock clean
 
 install: $(STAMP)
 
@@ -32,6 +32,15 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# SPEECH: samples (the sample calls cut up), kokoro (see tests/generator/README.md), or a folder of
+# clips. OUT=tests/bench/ACCURACY.md renews what README quotes.
+CALLS  ?= 24
+SEED   ?= 1
+SPEECH ?= samples
+bench: install
+	$(BIN)/python -m tests.bench --calls $(CALLS) --seed $(SEED) --speech "$(SPEECH)" \
+	    $(if $(OUT),--out "$(OUT)")
 
 format: install
 	$(BIN)/ruff check --fix .

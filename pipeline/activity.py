@@ -31,6 +31,9 @@ VAD_ONSET, VAD_KEEP = 0.3, 0.1
 loses up to 97 % of a quiet or clipped telephone voice; at 0.1 the development channels keep 96-99 %
 of their speech while hold music stays below 0.1 nearly always."""
 
+VAD_BLOCK_S, VAD_LEAD_S = 600.0, 10.0
+"""Silero listens to so much at a time, and into each block with this much before it."""
+
 HIGH_VOICE_STRETCH = 1.5
 HIGH_VOICE_WEIGHT = 0.85
 """Silero takes a shout at twice the usual pitch for no voice (0.1-0.3 on acted anger); played this
@@ -142,12 +145,17 @@ def _voice_probability(samples: np.ndarray, frames: int) -> np.ndarray:
     """Silero's speech probability for each 10 ms frame, for usual and high voices. (frames,)"""
     from scipy.signal import resample_poly
 
-    up, down = float(HIGH_VOICE_STRETCH).as_integer_ratio()
-    slowed = resample_poly(samples, up, down).astype(np.float32)
-    times = (np.arange(frames) + 0.5) * FRAME_S
-    return np.maximum(
-        _silero(samples, times), HIGH_VOICE_WEIGHT * _silero(slowed, times * HIGH_VOICE_STRETCH)
-    )  # shape: (frames,)
+    found = np.zeros(frames)
+    size, lead = round(VAD_BLOCK_S / FRAME_S), round(VAD_LEAD_S / FRAME_S)
+    hop = round(FRAME_S * SAMPLE_RATE)
+    for at in range(0, frames, size):  # blocks bound the memory of long calls
+        first, last = max(0, at - lead), min(frames, at + size)
+        block = samples[first * hop : last * hop if last < frames else None]
+        times = (np.arange(at, last) - first + 0.5) * FRAME_S
+        slowed = resample_poly(block, *HIGH_VOICE_STRETCH.as_integer_ratio())
+        high = _silero(slowed.astype(np.float32, copy=False), times * HIGH_VOICE_STRETCH)
+        found[at:last] = np.maximum(_silero(block, times), HIGH_VOICE_WEIGHT * high)
+    return found
 
 
 def _silero(samples: np.ndarray, times_s: np.ndarray) -> np.ndarray:
@@ -180,8 +188,12 @@ def _sounding(level_db: np.ndarray) -> np.ndarray:
 
 
 def _noise_db(level_db: np.ndarray) -> float:
-    """Level of the line's own noise, dBFS."""
-    return max(float(np.percentile(level_db, 5)), QUIETEST_NOISE_DBFS)
+    """Level of the line's own noise, dBFS; digital silence before and after it is none of it."""
+    noisy = np.flatnonzero(level_db > QUIETEST_NOISE_DBFS)
+    if not len(noisy):
+        return QUIETEST_NOISE_DBFS
+    line_db = level_db[noisy[0] : noisy[-1] + 1]
+    return max(float(np.percentile(line_db, 5)), QUIETEST_NOISE_DBFS)
 
 
 def _stretches(voice: np.ndarray) -> np.ndarray:
@@ -213,7 +225,8 @@ def _like_voice(
         after = music[part.stop : part.stop + around]
         # A recording that begins or ends within music has it on one side only.
         begins, ends = part.start < enough, part.stop > len(music) - enough
-        if (begins or before.sum() > enough) and (ends or after.sum() > enough):
+        is_before, is_after = before.sum() > enough, after.sum() > enough
+        if (begins or is_before) and (ends or is_after) and (is_before or is_after):
             found[part] = True
     return found
 

@@ -178,7 +178,9 @@ def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     ]
     timed = place / "durations.yaml"
     durations = read_durations(read_yaml(timed)) if timed.exists() else None
-    return CueSet(code, tuple(definitions.values()), digest([list_content, content]), durations)
+    spoken = durations.words.model_dump() if durations else None
+    hashed = digest([list_content, content, spoken])
+    return CueSet(code, tuple(definitions.values()), hashed, durations)
 
 
 def _word_lists(path: Path) -> tuple[dict[str, str], Any]:

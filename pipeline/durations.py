@@ -22,6 +22,8 @@ class DurationWords(BaseModel):
 
     joins: list[str]
     between: list[str]
+    and_a_half: list[str]
+    idioms: list[str]
     numbers: dict[str, float]
     units: dict[str, float]
 
@@ -32,14 +34,15 @@ class Durations:
 
     words: DurationWords
     phrase: re.Pattern[str]
+    idiom: re.Pattern[str]
 
     def longest_s(self, text: str) -> float | None:
         """The longest duration named in a text, in seconds; None where none is."""
-        found = [
-            max(self._factor(n) for n in match.group("first", "second", "last") if n)
-            * self.words.units[match["unit"]]
-            for match in self.phrase.finditer(normalise(text).text)
-        ]
+        found = []
+        for match in self.phrase.finditer(self.idiom.sub("", normalise(text).text)):
+            named = [n for n in match.group("first", "second", "last") if n]
+            factor = max(map(self._factor, named)) + (0.5 if match["half"] else 0.0)
+            found.append(factor * self.words.units[match["unit"]])
         return max((s for s in found if s >= SHORTEST_S), default=None)
 
     def _factor(self, number: str) -> float:
@@ -58,15 +61,15 @@ def read_durations(file: YamlFile) -> Durations:
         words = DurationWords.model_validate(file.value)
     except ValidationError as error:
         raise file.invalid(error) from None
-    number = rf"(?:{_any(words.numbers)}|\d+)"
-    between, joins, unit = _any(words.between), _any(words.joins), _any(words.units)
-    return Durations(
-        words,
-        re.compile(
-            rf"(?<!\S)(?P<first>{number}) (?:(?:{joins}) (?P<second>{number}) )?"
-            rf"(?:(?:{between}) )*(?P<unit>{unit}) (?:(?:{joins}) (?P<last>{number}) )?"
-        ),
+    number, unit = rf"(?:{_any(words.numbers)}|\d+)", _any(words.units)
+    joins = rf"(?:{_any(words.joins)})"
+    parts = (
+        rf"(?<!\S)(?P<first>{number}) (?:{joins} (?P<second>{number}) )?",
+        rf"(?:(?P<half>{_any(words.and_a_half)}) )?(?:(?:{_any(words.between)}) )*",
+        rf"(?P<unit>{unit}) (?:{joins} (?P<last>{number}) )?",
     )
+    idiom = rf"(?<!\S)(?:{_any(words.idioms)}) (?:{unit}) "
+    return Durations(words, re.compile("".join(parts)), re.compile(idiom))
 
 
 def _any(words: list[str] | dict[str, float]) -> str:

@@ -68,9 +68,10 @@ class Cue:
 class Interruption:
     """Speech that starts while the other side holds the floor.
 
-    ``start_s``..``end_s`` is the time both speak, ``at_s`` is when the one who comes in starts;
-    ``held_s`` is how long the other had held the floor by then. ``yielded``: the other kept the
-    floor. ``certain``: it counts wherever in their accuracy the speech borders lie.
+    ``start_s``..``end_s`` is the time both speak (of a backchannel all of it), ``at_s`` is when the
+    one who comes in starts; ``held_s`` is how long the other had held the floor by then.
+    ``yielded``: who came in gave way, and the other went on. ``certain``: it is competitive
+    wherever in their accuracy the speech borders lie.
     """
 
     by: Role

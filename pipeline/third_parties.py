@@ -18,6 +18,9 @@ from pipeline.voices import COLLEAGUE, PROMPT, THIRD_PARTIES, Voice, utterances
 MIN_HANDOVER_S = 1.5
 """A colleague picks up this long after the transfer was announced, at the earliest."""
 
+GOODBYE_WORDS = 12
+"""An agent who says more than this after announcing a transfer has not gone."""
+
 REPLY_WORDS = 2
 """One word to a machine ("billing") is no conversation yet."""
 
@@ -52,39 +55,49 @@ def _said(voices: Sequence[Voice]) -> list[Said]:
 
 def _machine(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:
     """The voice that a machine opens the call in, and until when."""
-    opening = []
-    for label, words in said:
-        if label != said[0][0] and len(words) >= REPLY_WORDS:
-            break
-        opening.append((label, words))
-    own = [(words, _is_machine(words, cues)) for label, words in opening if label == said[0][0]]
-    last = max((number for number, (_, is_machine) in enumerate(own) if is_machine), default=None)
-    if last is None:
+    if not said:
         return None
-    ends_s = own[last][0][-1].end_s
-    later = [words[0].start_s for label, words in said
-             if label == said[0][0] and words[0].start_s > ends_s]  # fmt: skip
-    return said[0][0], (ends_s + min(later)) / 2 if later else ends_s
+    first = said[0][0]
+    own: list[list[Word]] = []
+    for label, words in said:
+        replied = label != first and len(words) >= REPLY_WORDS
+        if replied or (label == first and _is_person(words, cues)):
+            break
+        if label == first:
+            own.append(words)
+    else:
+        return None  # nobody answers: who speaks alone may be anybody
+    formulas = [n for n, words in enumerate(own) if _has(cues, "machine_talk", words)]
+    if not formulas:
+        return None
+    ends_s = own[formulas[-1]][-1].end_s
+    later = [w[0].start_s for label, w in said if label == first and w[0].start_s > ends_s]
+    return first, (ends_s + min(later)) / 2 if later else ends_s
 
 
 def _colleague(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:
     """The voice in which a second agent takes over, and from when."""
-    announced: dict[str, float] = {}
+    announced: dict[str, tuple[float, int]] = {}  # when, and words said in the voice since
     last_end_s: dict[str, float] = {}
     for label, words in said:
-        start_s = words[0].start_s
-        handed_over = start_s - announced.get(label, start_s) >= MIN_HANDOVER_S
-        if handed_over and _has(cues, "introduction", words):
-            return label, (last_end_s[label] + start_s) / 2
+        start_s, end_s = words[0].start_s, words[-1].end_s
+        if label in announced:
+            when_s, since = announced[label]
+            if start_s - when_s >= MIN_HANDOVER_S and _has(cues, "introduction", words):
+                return label, (last_end_s[label] + start_s) / 2
+            if since + len(words) > GOODBYE_WORDS:
+                del announced[label]  # the agent stayed
+            else:
+                announced[label] = when_s, since + len(words)
         if _has(cues, "transfer", words):
-            announced[label] = words[-1].end_s
-        last_end_s[label] = words[-1].end_s
+            announced[label] = end_s, 0
+        last_end_s[label] = end_s
     return None
 
 
-def _is_machine(words: Sequence[Word], cues: CueSet) -> bool:
-    """People say a queue's formulas too, but in one breath with who they are."""
-    return _has(cues, "machine_talk", words) and not _has(cues, "introduction", words)
+def _is_person(words: Sequence[Word], cues: CueSet) -> bool:
+    """People say a queue's formulas too, but they say who they are, or ask what they can do."""
+    return _has(cues, "introduction", words) or _has(cues, "service_question", words)
 
 
 def _has(cues: CueSet, name: str, words: Sequence[Word]) -> bool:

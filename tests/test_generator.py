@@ -99,6 +99,33 @@ def test_schedule_places_everything_as_scripted() -> None:
     assert timeline.interruptions[1].end_s == pytest.approx(issue.end_s)
 
 
+def test_what_is_easily_taken_for_an_interruption_is_placed_too() -> None:
+    steps = (
+        Turn(role="customer", text="I have a problem with my new machine"),
+        Turn(role="agent", text="But you did", contests_at=0.5),
+        Turn(role="agent", text="What is it", slips_s=0.2),
+        Hold(duration_s=20.0, announced=True, reason_given=True, thanked=True, music_on=("agent",)),
+        Turn(role="agent", text="Please hold the line", during_hold_s=5.0, other=True),
+        Turn(role="agent", text="I am back"),
+    )
+    lengths_s = (6.0, 1.2, 1.5, 3.0, 1.0)
+    texts = [step.text for step in steps if isinstance(step, Turn)]
+    clips = [tone_clip(text, s) for text, s in zip(texts, lengths_s, strict=True)]
+    timeline = schedule(steps, [speech_of(clip) for clip in clips], np.random.default_rng(1))
+    issue, contest, quick, prompt, back = timeline.turns
+    assert issue.start_s + 1.0 < contest.start_s < contest.end_s < issue.end_s
+    assert quick.start_s == pytest.approx(issue.end_s - 0.2)
+    (hold,) = timeline.holds
+    assert prompt.start_s == pytest.approx(hold.start_s + 5.0)
+    assert back.start_s == hold.end_s
+    assert [(e.by, e.kind, e.turn) for e in timeline.interruptions] == [("agent", "competitive", 1)]
+    assert prompt.turn.speaker == "other"
+    mixed = mix_call(steps, clips, seed=3)
+    music_s = loudness_dbfs(mixed.channels[:, 0])
+    at = round((prompt.start_s + 1.0) / FRAME_S)
+    assert music_s[at : at + 50].mean() > music_s[at + 400 : at + 450].mean()  # it speaks over it
+
+
 @pytest.mark.parametrize(
     ("steps", "lengths_s", "message"),
     [

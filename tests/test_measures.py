@@ -119,6 +119,26 @@ class TestKindsOfOverlap:
         found, _ = self.judge(S((0, 4), (4.6, 8)), S((3, 6)))
         assert [(e.by, e.at_s) for e in found] == [("customer", 3)]
 
+    def test_sorry_go_on_after_the_other_fell_silent(self):
+        ((event,), _) = self.judge(S((3, 4.4)), S((0, 3.6), (4.9, 9)), gives=S((3.6, 4.4)))
+        assert (event.kind, event.yielded) == ("false_start", True)
+
+    def test_a_breath_of_the_other_ends_no_overlap(self):
+        """3.6 s of common talk, though its first piece is short."""
+        found, _ = self.judge(S((5, 9)), S((0, 5.3), (5.7, 9)))
+        assert [(e.by, e.kind, e.end_s) for e in found] == [("agent", "competitive", 9)]
+
+    def test_a_slip_under_a_turn_gives_its_speaker_no_licence(self):
+        """The customer answers quickly; an agent who then starts again talks over them."""
+        found, _ = self.judge(S((0, 4.3), (5.1, 9)), S((4.0, 8)))
+        assert [(e.by, e.kind) for e in found] == [("agent", "competitive")]
+
+    def test_pauses_between_words_make_nothing_uncertain(self):
+        ((event,), possible) = self.judge(
+            S((5, 5.45), (5.65, 6.3), (6.5, 7.5)), S((0, 3), (3.2, 6.1), (6.3, 9)), jitter_s=0.25
+        )
+        assert (event.kind, event.certain, possible) == ("competitive", True, ())
+
     def test_certain_only_where_no_border_matters(self):
         ((event,), possible) = self.judge(S((3, 6)), S((0, 4)), jitter_s=0.05)
         assert (event.certain, possible) == (True, ())
@@ -182,6 +202,13 @@ class TestHolds:
         assert (first.continued, first.announced, first.thanked) == (False, True, True)
         assert (second.continued, second.announced, second.thanked) == (True, True, True)
         assert (second.reason_given, dead) == (True, ())
+
+    def test_words_from_before_a_hold_are_no_update_of_it(self):
+        """Only the customer speaks between the two silences."""
+        speech = S((1, 4), (15, 15.5), (26, 28))
+        cues = (*self.CUES[:2], Cue("hold_update", 0, "while I check"))
+        (first, second), _ = holds.measure(speech, (), cues, self.TURNS)
+        assert (first.thanked, second.continued) == (False, False)
 
     def test_an_update_without_a_hold_before_it_announces_none(self):
         cues = (Cue("hold_update", 0, "still checking"),)

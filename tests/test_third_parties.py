@@ -80,5 +80,25 @@ def test_an_agent_who_comes_back_is_the_agent():
     assert said(set_apart(voices, ENGLISH))["left"] == f"{GREETING} {TRANSFER} {back}"
 
 
+def test_an_agent_who_stays_after_offering_a_transfer_is_the_agent():
+    refused = "No problem at all, then let me have a look at it myself right now."
+    voices = call(
+        ("left", 0, GREETING), ("right", 5, ISSUE), ("left", 10, TRANSFER),
+        ("right", 14, "No thank you."), ("left", 18, refused), ("left", 26, TAKES_OVER),
+    )  # fmt: skip
+    assert COLLEAGUE not in said(set_apart(voices, ENGLISH))
+
+
+def test_who_speaks_alone_may_be_anybody():
+    line = "Please stay on the line and you will be connected."
+    assert said(set_apart(call(("left", 0, line), ("left", 8, ISSUE)), ENGLISH))[PROMPT] == ""
+
+
+def test_a_person_who_has_opened_the_call_is_no_machine():
+    formula = "This call may be recorded for training purposes."
+    voices = call(("left", 0, TAKES_OVER), ("left", 6, formula), ("right", 12, ISSUE))
+    assert said(set_apart(voices, ENGLISH))[PROMPT] == ""
+
+
 def test_nobody_says_anything():
     assert said(set_apart(call(), ENGLISH)) == {"left": "", "right": "", PROMPT: ""}

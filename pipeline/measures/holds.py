@@ -62,42 +62,47 @@ def measure(
             continue
         said = _near(cues, "hold_announcement", turns, before=silence)
         update = _near(cues, "hold_update", turns, before=silence)
-        last = holds[-1] if holds else None
-        continued = (
-            last is not None and update is not None and silence.start_s - last.end_s <= UPDATE_MAX_S
-        )
-        if not with_music and said is None and not continued:
+        last = holds[-1] if holds and _updated(holds[-1], update, turns, silence) else None
+        if last is not None:
+            holds[-1] = replace(last, thanked=True)  # the update acknowledged the wait
+        announcement = said or (update if last is not None else None)
+        if not with_music and announcement is None:
             dead_air.append(silence)
             continue
-        if continued and last is not None:
-            holds[-1] = replace(last, thanked=True)  # the update acknowledged the wait
-        announcing = update if continued and said is None else said
+        reason = _near(cues, "hold_reason", turns, before=silence)
         holds.append(
             Hold(
                 silence.start_s,
                 silence.end_s,
-                announced=announcing is not None,
-                reason_given=_explained(cues, turns, silence, said, last if continued else None),
+                announced=announcement is not None,
+                reason_given=(said is not None and reason is not None)
+                or (last is not None and last.reason_given),
                 thanked=_near(cues, "hold_thanks", turns, after=silence) is not None,
                 music=with_music,
-                promised_s=(
-                    durations.longest_s(turns[announcing].text)
-                    if durations and announcing is not None
-                    else None
-                ),
-                continued=continued,
+                promised_s=_promised_s(announcement, turns, durations),
+                continued=last is not None,
             )
         )
     return tuple(holds), tuple(dead_air)
 
 
-def _explained(
-    cues: Sequence[Cue], turns: Sequence[Turn], silence: Span, said: int | None, last: Hold | None
-) -> bool:
-    """Whether the reason was given with the announcement, or for the hold that this continues."""
-    if last is not None and last.reason_given:
-        return True
-    return said is not None and _near(cues, "hold_reason", turns, before=silence) is not None
+def _updated(last: Hold, update: Cue | None, turns: Sequence[Turn], silence: Span) -> bool:
+    """Whether the agent came back from a hold only to say that it takes longer."""
+    if update is None or silence.start_s - last.end_s > UPDATE_MAX_S:
+        return False
+    said_at_s = turns[update.turn].start_s
+    return said_at_s is not None and said_at_s >= last.end_s - 1.0
+
+
+def _promised_s(
+    announcement: Cue | None, turns: Sequence[Turn], durations: Durations | None
+) -> float | None:
+    """How long the hold was said to take: named after the announcement, else before it."""
+    if announcement is None or durations is None:
+        return None
+    text = turns[announcement.turn].text
+    after = text[max(0, text.find(announcement.quote)) :]
+    return durations.longest_s(after) or durations.longest_s(text)
 
 
 def _near(
@@ -107,14 +112,14 @@ def _near(
     *,
     before: Span | None = None,
     after: Span | None = None,
-) -> int | None:
-    """The turn shortly before or after a silence in which the cue stands."""
+) -> Cue | None:
+    """The cue, where it stands in a turn shortly before or after a silence."""
     for cue in cues:
         start_s, end_s = turns[cue.turn].start_s, turns[cue.turn].end_s
         if cue.id != name or start_s is None or end_s is None:
             continue
         if before is not None and -1.0 <= before.start_s - end_s <= ANNOUNCED_WITHIN_S:
-            return cue.turn
+            return cue
         if after is not None and -1.0 <= start_s - after.end_s <= THANKED_WITHIN_S:
-            return cue.turn
+            return cue
     return None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from pipeline.records import PARTIES, Interruption, InterruptionKind, Role, Span, Word
-from pipeline.spans import Spans, close_gaps, intersection, overlap_s, union
+from pipeline.spans import Spans, close_gaps, intersection, overlap_s, total_s, touching
 
 MIN_FLOOR_S = 1.0
 """The other must have held the floor this long (rubric guide)."""
@@ -32,6 +32,10 @@ BACKCHANNEL_MAX_WORDS = 3
 SPURT_PAUSE_S = 0.35
 """Pauses inside a stretch of talk; one this long ends it."""
 
+BREATH_S = 0.5
+"""A pause this short while the other talks on is a breath; after a longer one, who spoke had ended
+and starts again."""
+
 FLOOR_PAUSE_S = 1.0
 """A speaker who goes on after a pause this short kept the floor, whoever tried to take it then."""
 
@@ -43,15 +47,16 @@ GIVES_BACK_WITHIN_S = 2.0
 """A false start is over this soon, the words that give the floor back included."""
 
 GOES_ON_S = 0.5
-"""The other kept the floor if they speak on for this long after the one who cut in has stopped."""
+"""The other went on if they speak for this long after the one who came in has stopped."""
 
 COMPLETION_MAX_S = 2.5
 COMPLETION_MAX_WORDS = 6
 CONFIRMED_WITHIN_S = 1.5
 """A completion is no longer than this, and the other confirms it this soon."""
 
-MATCH_S = 0.75
-"""Events of two countings are the same when their starts are this close."""
+
+PAIRS: tuple[tuple[Role, Role], ...] = (PARTIES, (PARTIES[1], PARTIES[0]))
+"""Each side with the other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +72,10 @@ NO_MOVES = Moves({}, {})
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """A side's talk: its stretches, and how long the floor is its own."""
+    """A side's talk: its stretches, those of them that contest a floor, and its own floors."""
 
-    speech: Spans
     spurts: Spans
+    rivals: Spans
     floors: Spans
     words: Sequence[Word]
 
@@ -95,21 +100,24 @@ def measure(
     -------
     Both in order of time. The first with ``certain`` set for what holds under every shift.
     """
-    counted = _count(speech, words, moves)
-    again = [_count(shifted, words, moves) for shifted in _shifted(speech, jitter_s)]
-    tries = [[event for event in found if event.kind == "competitive"] for found in again]
-    events = tuple(
+    spurts = {side: close_gaps(speech.get(side, ()), SPURT_PAUSE_S) for side in PARTIES}
+    events = _count(spurts, words, moves)
+    tries = [
+        [event for event in _count(shifted, words, moves) if event.kind == "competitive"]
+        for shifted in _shifted(spurts, jitter_s)
+    ]
+    counted = tuple(
         replace(event, certain=all(_there(event, found) for found in tries))
         if event.kind == "competitive"
         else event
-        for event in counted
+        for event in events
     )
     possible: list[Interruption] = []
-    seen = [event for event in counted if event.kind == "competitive"]
+    seen = [event for event in events if event.kind == "competitive"]
     for event in (event for found in tries for event in found):
         if not _there(event, [*seen, *possible]):
             possible.append(replace(event, certain=False))
-    return events, tuple(sorted(possible, key=_order))
+    return counted, tuple(sorted(possible, key=_order))
 
 
 def _order(event: Interruption) -> tuple[float, str]:
@@ -117,41 +125,45 @@ def _order(event: Interruption) -> tuple[float, str]:
 
 
 def _there(event: Interruption, found: Sequence[Interruption]) -> bool:
-    return any(e.by == event.by and abs(e.at_s - event.at_s) <= MATCH_S for e in found)
+    """Whether an event is among those of another counting: by the same side, at the same time."""
+    return any(e.by == event.by and e.at_s < event.end_s and event.at_s < e.end_s for e in found)
 
 
-def _shifted(speech: Mapping[Role, Spans], jitter_s: float) -> Iterator[dict[Role, Spans]]:
-    """The speech with each side's stretches longer or shorter by the jitter at both ends."""
-    for signs in product((-1, 1), repeat=len(PARTIES)):
+def _shifted(spurts: Mapping[Role, Spans], jitter_s: float) -> Iterator[dict[Role, Spans]]:
+    """The stretches of each side longer, and shorter, by the jitter at both ends."""
+    for changes in product((-jitter_s, jitter_s), repeat=len(PARTIES)):
         yield {
-            side: union(
-                *(
-                    (Span(s.start_s - by_s, s.end_s + by_s),)
-                    for s in speech.get(side, ())
-                    if s.duration_s + 2 * by_s > 0
-                )
-            )
-            for side, sign in zip(PARTIES, signs, strict=True)
-            for by_s in (sign * jitter_s,)
+            side: _resized(spurts[side], by_s) for side, by_s in zip(PARTIES, changes, strict=True)
         }
 
 
+def _resized(spurts: Spans, by_s: float) -> Spans:
+    """Stretches longer by so much at both ends; they stay apart, and none vanishes."""
+    resized: list[Span] = []
+    for number, spurt in enumerate(spurts):
+        before = spurts[number - 1].end_s if number else float("-inf")
+        after = spurts[number + 1].start_s if number + 1 < len(spurts) else float("inf")
+        room_before, room_after = (spurt.start_s - before) / 2, (after - spurt.end_s) / 2
+        shrink = max(by_s, -spurt.duration_s / 2)
+        start_s = spurt.start_s - min(shrink, 0.99 * room_before)
+        end_s = spurt.end_s + min(shrink, 0.99 * room_after)
+        resized.append(Span(start_s, max(start_s, end_s)))
+    return tuple(resized)
+
+
 def _count(
-    speech: Mapping[Role, Spans], words: Mapping[Role, Sequence[Word]], moves: Moves
+    spurts: Mapping[Role, Spans], words: Mapping[Role, Sequence[Word]], moves: Moves
 ) -> list[Interruption]:
-    spurts = {side: close_gaps(speech.get(side, ()), SPURT_PAUSE_S) for side in PARTIES}
+    rivals = {side: _rivals(spurts[side], words.get(side, ())) for side in PARTIES}
     sides = {
         side: _Side(
-            speech.get(side, ()),
-            spurts[side],
-            _floors(spurts[side], _rivals(spurts[other], words.get(other, ()))),
-            words.get(side, ()),
+            spurts[side], rivals[side], _floors(spurts[side], rivals[other]), words.get(side, ())
         )
-        for side, other in (PARTIES, PARTIES[::-1])
+        for side, other in PAIRS
     }
     found = [
         event
-        for by, over in (PARTIES, PARTIES[::-1])
+        for by, over in PAIRS
         for spurt in sides[by].spurts
         if (event := _judge(by, over, spurt, sides, moves)) is not None
     ]
@@ -183,7 +195,7 @@ def _floors(spurts: Spans, rivals: Spans) -> Spans:
     floors: list[Span] = []
     for spurt in spurts:
         pause = Span(floors[-1].end_s, spurt.start_s) if floors else None
-        if pause and pause.duration_s <= FLOOR_PAUSE_S and not intersection((pause,), rivals):
+        if pause and pause.duration_s <= FLOOR_PAUSE_S and not touching(rivals, pause):
             floors[-1] = Span(floors[-1].start_s, spurt.end_s)
         else:
             floors.append(spurt)
@@ -195,28 +207,41 @@ def _judge(
 ) -> Interruption | None:
     """The event that a stretch of talk is, if any."""
     own, other = sides[by], sides[over]
-    floor = next((f for f in other.floors if f.start_s < spurt.start_s < f.end_s), None)
-    if floor is None:
+    at = bisect_left(other.floors, spurt.start_s, key=_start_s)
+    floor = other.floors[at - 1] if at else None
+    if floor is None or floor.end_s <= spurt.start_s:
         return None
     held_s = spurt.start_s - floor.start_s
     if _is_short(spurt, own.words):
         if floor.end_s < spurt.end_s:
             return None  # a quick answer that slips under the end of a turn
         return Interruption(by, spurt.start_s, spurt.end_s, "backchannel", spurt.start_s, held_s)
-    both = intersection((spurt,), other.spurts)
-    if held_s < MIN_FLOOR_S or not both or both[0].start_s > spurt.start_s + SPURT_PAUSE_S:
+    both = _overlaps(spurt, other)
+    if held_s < MIN_FLOOR_S or total_s(both) < MIN_OVERLAP_S or _goes_on(spurt, floor, own):
         return None
-    if both[0].duration_s < MIN_OVERLAP_S or _goes_on(spurt, floor, own):
-        return None
-    yielded = overlap_s(Span(spurt.end_s, floor.end_s), other.spurts) >= GOES_ON_S
     kind: InterruptionKind = "competitive"
-    if yielded and _is_false_start(by, spurt, other, moves):
+    if _is_false_start(by, spurt, other, moves):
         kind = "false_start"
     elif _is_completion(over, spurt, own, moves):
         kind = "completion"
+    kept_s = overlap_s(Span(spurt.end_s, floor.end_s), other.spurts)
+    yielded = kind == "false_start" or kept_s >= GOES_ON_S
     return Interruption(
-        by, both[0].start_s, both[0].end_s, kind, spurt.start_s, held_s, yielded=yielded
+        by, both[0].start_s, both[-1].end_s, kind, spurt.start_s, held_s, yielded=yielded
     )
+
+
+def _overlaps(spurt: Span, other: _Side) -> Spans:
+    """Where both speak, from the start of a stretch on; the other may draw breath in between."""
+    both = intersection((spurt,), touching(other.rivals, spurt))
+    together: list[Span] = []
+    until_s = spurt.start_s
+    for part in both:
+        if part.start_s - until_s > (BREATH_S if together else SPURT_PAUSE_S):
+            break
+        together.append(part)
+        until_s = part.end_s
+    return tuple(together)
 
 
 def _goes_on(spurt: Span, floor: Span, own: _Side) -> bool:
@@ -225,8 +250,12 @@ def _goes_on(spurt: Span, floor: Span, own: _Side) -> bool:
     if not at:
         return False
     before = own.spurts[at - 1]
-    cut_into = before.start_s < floor.start_s < before.end_s
+    cut_into = before.start_s < floor.start_s <= before.end_s - MIN_OVERLAP_S
     return cut_into and spurt.start_s - before.end_s <= FLOOR_PAUSE_S
+
+
+def _start_s(span: Span) -> float:
+    return span.start_s
 
 
 def _end_s(span: Span) -> float:
@@ -234,9 +263,13 @@ def _end_s(span: Span) -> float:
 
 
 def _is_false_start(by: Role, spurt: Span, other: _Side, moves: Moves) -> bool:
+    """Whether who came in did not mean to, or gave the floor back, and the other went on."""
     if spurt.duration_s > GIVES_BACK_WITHIN_S:
         return False
-    blind = any(abs(s.start_s - spurt.start_s) <= REACTION_S for s in other.spurts)
+    after = Span(spurt.end_s, spurt.end_s + FLOOR_PAUSE_S + GOES_ON_S)
+    if overlap_s(after, other.spurts) < GOES_ON_S:
+        return False
+    blind = any(abs(s.start_s - spurt.start_s) <= REACTION_S for s in touching(other.spurts, spurt))
     return blind or overlap_s(spurt, moves.gives_floor.get(by, ())) > 0
 
 

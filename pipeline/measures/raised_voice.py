@@ -86,9 +86,10 @@ def measure(role: Role, samples: np.ndarray, speech: Spans) -> tuple[RaisedVoice
         return None
     calm = sorted(utterances, key=lambda u: u.pitch_semitones)[: (len(utterances) + 1) // 2]
     baseline = {cue: float(np.median([getattr(u, cue) for u in calm])) for cue in WEIGHTS}
+    ends_s = len(samples) / SAMPLE_RATE
     raised = [u.time for u in utterances if _is_raised(u, baseline)]
     return tuple(
-        RaisedVoice(role, max(0.0, span.start_s - EDGE_S), span.end_s + EDGE_S)
+        RaisedVoice(role, max(0.0, span.start_s - EDGE_S), min(ends_s, span.end_s + EDGE_S))
         for span in close_gaps(raised, UTTERANCE_PAUSE_S * 2)
     )
 

@@ -137,6 +137,7 @@ def _take_turn(draft: _Draft, role: Role, speaker: Speaker, listener: Speaker) -
     elif draft.chance(CONTEST):
         draft.say(other, draft.line(listener, "interruption", at_least_s=1.0),
                   contests_at=draft.between((0.0, 1.0)))  # fmt: skip
+        draft.say(other, draft.line(listener, "yield"))
     elif draft.chance(INTERRUPTION):
         cut_in = draft.line(listener, "interruption", "statement", at_least_s=OVERLAP_S[1] + 0.2)
         draft.say(other, cut_in, interrupts_s=draft.between(OVERLAP_S))

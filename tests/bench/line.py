@@ -18,7 +18,7 @@ NOISE_DBFS = {"noisy": (-52.0, -42.0)}
 """Steady noise of each line, where it is not that of the sample calls; speech is near -26 dBFS."""
 
 UNEVEN_DB = 10.0
-"""One side this much softer and the other as much louder than the sample calls."""
+"""One side this much softer, and the other half as much louder, than in the sample calls."""
 
 BLEED_DB, BLEED_DELAY_S = (-28.0, -18.0), (0.001, 0.012)
 """How far the leak of the other side lies under it, and how late it comes."""
