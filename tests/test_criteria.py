@@ -1,9 +1,11 @@
 """One judge at a time on small calls: what the guide says, answer by answer."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.criteria import JUDGES
-from pipeline.criteria.view import view
+from pipeline.criteria.view import GUESSED, view
 from pipeline.records import (
     CallFacts,
     Engines,
@@ -84,6 +86,27 @@ def test_interruptions(cuts, listen, talking_over):
     )  # fmt: skip
     assert judge("listen_first", facts).answer == listen
     assert judge("no_talking_over", facts).answer == talking_over
+
+
+@pytest.mark.parametrize(
+    ("cuts", "possible", "answer", "other"),
+    [
+        ((cut(17.0),), (), "partial", None),
+        ((replace(cut(17.0), certain=False),), (), "partial", "met"),
+        ((), (cut(17.0),), "met", "partial"),
+        ((replace(cut(17.0), certain=False),), (cut(27.0),), "partial", "met or missed"),
+    ],
+)
+def test_an_answer_that_hangs_on_the_exact_borders_says_so(cuts, possible, answer, other):
+    lines = [HELLO, BROKEN, "A When did it stop heating?", "C Monday, and it was cold.",
+             "A I'll send a new one.", "C Thank you."]  # fmt: skip
+    sound = Sound(interruptions=cuts, possible_interruptions=possible, border_accuracy_s=0.25)
+    verdict = judge("no_talking_over", call(*lines, sound=sound))
+    assert verdict.answer == answer
+    assert (f"exact to 0.25 s, and within that it could be {other}" in verdict.reason) is bool(
+        other
+    )
+    assert (verdict.confidence <= GUESSED) is bool(other)
 
 
 @pytest.mark.parametrize(
