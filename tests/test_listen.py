@@ -9,6 +9,7 @@ import pytest
 from pipeline.call import judge, listen
 from pipeline.engines import SpeechEngines
 from pipeline.metadata import make_metadata, read_fields
+from pipeline.records import Metadata
 from pipeline.result import facts_from_json, facts_to_json, to_json_line
 from pipeline.rubric import load_rubric
 from pipeline.settings import Settings
@@ -182,3 +183,15 @@ def test_swapped_channels_with_swapped_metadata_change_nothing(heard, engines, t
     ]
     assert answers[0] == answers[1]
     assert [(t.role, t.text) for t in facts.turns] == [(t.role, t.text) for t in original.turns]
+
+
+def test_a_soft_voice_beside_a_loud_one_is_written_down(engines, tmp_path):
+    """22 dB apart on one channel; at the levels as they come, three of ten words get lost."""
+    truth = truth_of("abusive_customer")
+    agent, customer = sample("abusive_customer")
+    path = write_wav(tmp_path / "soft.wav", (1.5 * agent + 0.12 * customer)[None])
+    facts = listen(path, Metadata("soft", language="en"), engines)
+    said = " ".join(t["text"] for t in truth["turns"] if t["speaker"] == "customer")
+    heard = " ".join(turn.text for turn in facts.turns if turn.role == "customer")
+    words = set(re.findall(r"[a-z']+", said.lower()))
+    assert len(words & set(re.findall(r"[a-z']+", heard.lower()))) > 0.75 * len(words)
