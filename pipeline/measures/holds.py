@@ -113,8 +113,8 @@ def _near(
     before: Span | None = None,
     after: Span | None = None,
 ) -> Cue | None:
-    """The cue, where it stands in a turn shortly before or after a silence."""
-    for cue in cues:
+    """The cue that stands in a turn shortly before or after a silence, the nearest to it."""
+    for cue in cues if before is None else reversed(cues):
         start_s, end_s = turns[cue.turn].start_s, turns[cue.turn].end_s
         if cue.id != name or start_s is None or end_s is None:
             continue
