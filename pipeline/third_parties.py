@@ -21,6 +21,9 @@ MIN_HANDOVER_S = 1.5
 GOODBYE_WORDS = 12
 """An agent who says more than this after announcing a transfer has not gone."""
 
+MENU_SENTENCES = 2
+"""An agent may greet with one formula of a queue ("your call is important"); a menu has more."""
+
 REPLY_WORDS = 2
 """One word to a machine ("billing") is no conversation yet."""
 
@@ -58,21 +61,39 @@ def _machine(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:
     if not said:
         return None
     first = said[0][0]
-    own: list[list[Word]] = []
+    formulas: list[float] = []  # where each sentence of a machine ends
     for label, words in said:
-        replied = label != first and len(words) >= REPLY_WORDS
-        if replied or (label == first and _is_person(words, cues)):
-            break
-        if label == first:
-            own.append(words)
+        if label != first:
+            if len(words) >= REPLY_WORDS:
+                break
+            continue
+        sentences = _sentences(words)
+        spoken = [s[-1].end_s for s in sentences if _has(cues, "machine_talk", s)]
+        if not any(_is_person(s, cues) for s in sentences):
+            formulas += spoken
+            continue
+        # The agent picks up in the same breath, or says a formula as people do, too.
+        if len(formulas + spoken) >= MENU_SENTENCES:
+            formulas += spoken
+        break
     else:
         return None  # nobody answers: who speaks alone may be anybody
-    formulas = [n for n, words in enumerate(own) if _has(cues, "machine_talk", words)]
     if not formulas:
         return None
-    ends_s = own[formulas[-1]][-1].end_s
-    later = [w[0].start_s for label, w in said if label == first and w[0].start_s > ends_s]
+    ends_s = formulas[-1]
+    words_of_voice = [word for label, words in said if label == first for word in words]
+    later = [word.start_s for word in words_of_voice if word.start_s >= ends_s]
     return first, (ends_s + min(later)) / 2 if later else ends_s
+
+
+def _sentences(words: Sequence[Word]) -> list[list[Word]]:
+    """An utterance, cut after its full stops and question marks."""
+    cut: list[list[Word]] = [[]]
+    for word in words:
+        cut[-1].append(word)
+        if word.text.endswith((".", "?", "!")):
+            cut.append([])
+    return [sentence for sentence in cut if sentence]
 
 
 def _colleague(said: Sequence[Said], cues: CueSet) -> tuple[str, float] | None:

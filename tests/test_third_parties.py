@@ -40,10 +40,17 @@ def test_a_menu_before_the_call_is_a_machine():
     assert prompt.speech == (Span(0, pytest.approx(3.25)),)
 
 
+def test_an_agent_may_pick_up_in_the_same_breath():
+    menu = "This call may be recorded for training. For a fault press two."
+    voices = call(("left", 0, f"{menu} {GREETING}"), ("right", 14, ISSUE))
+    assert said(set_apart(voices, ENGLISH)) == {"left": GREETING, "right": ISSUE, PROMPT: menu}
+
+
 def test_who_introduces_themselves_is_no_machine():
     for line in (
         "Hello, my name is Ann and this call may be recorded for training.",
         "Thank you for calling, your call is important to us, how may I assist you?",
+        "Thank you for calling. Your call is important to us. How may I assist you?",
     ):
         found = set_apart(call(("left", 0, line), ("right", 8, ISSUE)), ENGLISH)
         assert said(found)["left"] == line
