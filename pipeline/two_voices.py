@@ -33,10 +33,12 @@ MOST_CLUSTERS = 12
 
 SAME_VOICE_SIMILARITY = 0.75
 EVEN_SPLIT_SIMILARITY, EVEN_SPLIT_SLOPE = 0.60, 0.5
+EVEN_SPLIT_WINDOWS = 30
 """Cosine similarity of two voices above which they are one person's: 0.75, or more where the split
 is so even as only a conversation makes it (0.60 + 0.5 x the smaller share). On 62 built mono calls
 two people measured 0.17 to 0.84 and shared the windows 0.42 to 0.58 on average; one calm person
-split in two 0.70 to 0.94 and unevenly on 56 channels, of which this takes none for two."""
+split in two 0.70 to 0.94 and unevenly on 56 channels, of which this takes none for two. Of fewer
+windows than that any voice may be split evenly by chance."""
 
 PURE_SHARE = 0.85
 """A track of the segmentation belongs to one voice when this share of it sounds like that voice;
@@ -140,7 +142,9 @@ def _voices(prints: np.ndarray) -> np.ndarray | None:
             return None
         voices = _unit(np.stack([prints[nearer == v].mean(axis=0) for v in (0, 1)]))
     smaller = min((nearer == 0).mean(), (nearer == 1).mean())
-    limit = max(SAME_VOICE_SIMILARITY, EVEN_SPLIT_SIMILARITY + EVEN_SPLIT_SLOPE * smaller)
+    limit = SAME_VOICE_SIMILARITY
+    if len(prints) >= EVEN_SPLIT_WINDOWS:
+        limit = max(limit, EVEN_SPLIT_SIMILARITY + EVEN_SPLIT_SLOPE * smaller)
     return None if voices[0] @ voices[1] > limit else voices
 
 

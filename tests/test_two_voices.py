@@ -85,12 +85,13 @@ def test_a_word_inside_the_others_speech_is_told_by_whom_it_overlaps():
         assert best == pytest.approx(sum(e - b for b, e in truth), abs=0.3)
 
 
-@pytest.mark.parametrize(("share", "speakers"), [(0.5, 2), (0.15, 1)])
-def test_similar_voices_are_two_where_they_share_the_call_evenly(share, speakers):
+@pytest.mark.parametrize(
+    ("share", "count", "speakers"), [(0.5, 40, 2), (0.15, 40, 1), (0.5, 12, 1)]
+)
+def test_similar_voices_are_two_where_they_share_a_long_call_evenly(share, count, speakers):
     similar = 0.8
     other = similar * ANN + np.sqrt(1 - similar**2) * BOB
     rng = np.random.default_rng(3)
-    count = 40
     prints = np.array(
         [(other if n < share * count else ANN) + rng.normal(0, 0.03, 8) for n in range(count)]
     )
