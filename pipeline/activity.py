@@ -201,9 +201,9 @@ def _stretches(voice: np.ndarray) -> np.ndarray:
     mask = np.zeros(len(voice), dtype=bool)
     pad = round(VAD_PAD_S / FRAME_S)
     for span in from_mask(voice > VAD_KEEP, FRAME_S):
-        start, end = round(span.start_s / FRAME_S), round(span.end_s / FRAME_S)
-        if voice[start:end].max() > VAD_ONSET:
-            mask[max(0, start - pad) : end + pad] = True
+        part = _frames(span)
+        if voice[part].max() > VAD_ONSET:
+            mask[max(0, part.start - pad) : part.stop + pad] = True
     return mask
 
 
@@ -211,14 +211,18 @@ def _like_voice(
     samples: np.ndarray, sounding: np.ndarray, voice: np.ndarray, voiced: np.ndarray
 ) -> np.ndarray:
     """Moments of music that are like a voice. Shape (frames,), bool."""
-    unsure = [part for part in _parts(voiced) if voice[part].max() < SURE_PROBABILITY]
+    unsure = [
+        part
+        for part in map(_frames, from_mask(voiced, FRAME_S))
+        if voice[part].max() < SURE_PROBABILITY
+    ]
     found = np.zeros(len(voice), dtype=bool)
     if not unsure:
         return found
     music = np.zeros(len(voice), dtype=bool)
     for span in close_gaps(from_mask(sounding & ~voiced, FRAME_S), MUSIC_MAX_PAUSE_S):
         if span.duration_s >= SUSTAINED_S and _is_tonal(samples, span):
-            music[round(span.start_s / FRAME_S) : round(span.end_s / FRAME_S)] = True
+            music[_frames(span)] = True
     around, enough = round(AROUND_S / FRAME_S), AROUND_MUSIC_S / FRAME_S
     for part in unsure:
         before = music[max(0, part.start - around) : part.start]
@@ -231,12 +235,9 @@ def _like_voice(
     return found
 
 
-def _parts(mask: np.ndarray) -> list[slice]:
-    """The stretches of a mask, as frames."""
-    return [
-        slice(round(span.start_s / FRAME_S), round(span.end_s / FRAME_S))
-        for span in from_mask(mask, FRAME_S)
-    ]
+def _frames(span: Span) -> slice:
+    """The frames of a stretch of time."""
+    return slice(round(span.start_s / FRAME_S), round(span.end_s / FRAME_S))
 
 
 def _tokens(
@@ -249,15 +250,10 @@ def _tokens(
     for burst in close_gaps(from_mask(sounding, FRAME_S), MAX_WORD_PAUSE_S):
         if not TOKEN_S[0] <= burst.duration_s <= TOKEN_S[1]:
             continue
-        start, end = round(burst.start_s / FRAME_S), round(burst.end_s / FRAME_S)
-        alone = round(TOKEN_ALONE_S / FRAME_S)
-        near = noise[max(0, start - alone) : end + alone].sum() - noise[start:end].sum()
-        if (
-            not near
-            and voice[start:end].max() > TOKEN_PROBABILITY
-            and level_db[start:end].max() > loud_db
-        ):
-            mask[start:end] = True
+        part, alone = _frames(burst), round(TOKEN_ALONE_S / FRAME_S)
+        near = noise[max(0, part.start - alone) : part.stop + alone].sum() - noise[part].sum()
+        if not near and voice[part].max() > TOKEN_PROBABILITY and level_db[part].max() > loud_db:
+            mask[part] = True
     return mask
 
 
@@ -290,8 +286,8 @@ def _is_prompt(before: Span, between: Span, after: Span, sounding: np.ndarray) -
         return False
     if min(before.duration_s, after.duration_s) < PROMPT_MUSIC_MIN_S:
         return False
-    part = sounding[round(between.start_s / FRAME_S) : round(between.end_s / FRAME_S)]
-    return all(s.duration_s <= PROMPT_MAX_PAUSE_S for s in from_mask(~part, FRAME_S))
+    silent = ~sounding[_frames(between)]
+    return all(s.duration_s <= PROMPT_MAX_PAUSE_S for s in from_mask(silent, FRAME_S))
 
 
 def _is_tonal(samples: np.ndarray, span: Span) -> bool:

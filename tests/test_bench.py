@@ -11,7 +11,7 @@ import soundfile
 from pipeline.engines import SpeechEngines
 from pipeline.settings import Settings
 from tests.bench import clips, report
-from tests.bench.__main__ import run
+from tests.bench.__main__ import _recordings, run
 from tests.bench.build import build
 from tests.bench.compose import compose
 from tests.bench.figures import Figures, Tally
@@ -149,6 +149,17 @@ def test_readme_quotes_the_bench():
     """The table of README's accuracy section is the one that the bench wrote."""
     table = ACCURACY.read_text(encoding="utf-8").split("\n\n")[1]
     assert table in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words_known", [True, False])
+def test_without_words_the_channel_is_named_and_the_mix_left_out(speakers, tmp_path, words_known):
+    call = build(0, 1, speakers, tmp_path, words_known=words_known)
+    found = [(kind, metadata.agent_channel) for kind, _, metadata in _recordings(call)]
+    if words_known:
+        assert found == [("stereo", None), ("mono", None)]
+    else:
+        side = next(s for s, role in call.truth["channels"].items() if role == "agent")
+        assert found == [("stereo", side)]
 
 
 @pytest.mark.timeout(600)

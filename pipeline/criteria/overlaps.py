@@ -19,7 +19,8 @@ def steady(seen: View, decide: Callable[[View], Verdict]) -> Verdict:
         return verdict
     fewest = tuple(i for i in sound.interruptions if i.certain)
     most = (*sound.interruptions, *sound.possible_interruptions)
-    others = {decide(_with(seen, i)).answer for i in (fewest, most)} - {verdict.answer}
+    unlike = {fewest, most} - {sound.interruptions}
+    others = {decide(_with(seen, i)).answer for i in unlike} - {verdict.answer}
     if not others:
         return verdict
     reason = (

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.records import Side
 from tests.bench.clips import Speaker
 from tests.bench.compose import compose
 from tests.bench.line import CONDITIONS, NOISE_DBFS, Condition, spoil, store
@@ -29,6 +30,7 @@ class BuiltCall:
     condition: Condition
     stereo: Path
     mono: Path
+    agent_channel: Side
     truth: dict[str, Any]
     words_known: bool
 
@@ -54,6 +56,7 @@ def build(
         stereo=store(base, sound, condition),
         mono=store(folder / f"{script.call_id}-mono", MONO_GAIN * sound.sum(1, keepdims=True),
                    condition),
+        agent_channel=script.recording.agent_channel,
         truth=truth,
         words_known=words_known,
     )  # fmt: skip

@@ -126,7 +126,8 @@ def from_folder(folder: Path) -> list[Speaker]:
     """A folder for each speaker with clips; shouted ones in its subfolder ``raised``.
 
     A clip's words, if known, stand in a text file of its name. Without words nothing tells agents
-    from customers, so roles and words are not measured. Clips under 0.9 s serve as backchannels.
+    from customers, so roles, words and the mono mix are not measured: the texts serve the truth
+    files only. Clips under 0.9 s serve as backchannels.
     """
     speakers = []
     for number, home in enumerate(sorted(path for path in folder.iterdir() if path.is_dir())):

@@ -43,7 +43,7 @@ def markdown(figures: Mapping[tuple[str, str], Figures], about: str) -> str:
     lines += _table(
         ["", *sides], [[name, *(row(figures[s, "all"]) for s in sides)] for name, row in ROWS]
     )
-    lines += ["", "F1 by condition of the line (stereo / mono):", ""]
+    lines += ["", f"F1 by condition of the line ({' / '.join(sides)}):", ""]
     conditions = list(dict.fromkeys(c for _, c in figures if c != "all"))
     kinds: tuple[tuple[str, Callable[[Figures], Tally]], ...] = (
         ("interruptions", lambda f: f.competitive),
