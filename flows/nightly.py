@@ -20,7 +20,7 @@ from pipeline.batch import Batch
 from pipeline.engines import SpeechEngines
 from pipeline.find import find_recordings
 from pipeline.report import AgentSummary, summarize_agents, write_report
-from pipeline.rubric import load_rubric
+from pipeline.rubric import load_rubrics
 from pipeline.settings import load_settings
 from pipeline.store import Outcome, Store
 
@@ -34,7 +34,7 @@ def nightly(paths: list[str], rubric: str | None = None) -> State[dict[str, Any]
     """
     logger = get_run_logger()
     settings = load_settings(rubric=rubric)
-    judge_by = load_rubric(settings.rubric)
+    judge_by = load_rubrics(settings.rubric, settings.queue_rubrics)
     engines = SpeechEngines(settings)
     with Store(settings.database_url) as store:
         batch = Batch(store.start_batch("nightly flow"), settings, judge_by, engines, store)

@@ -13,7 +13,8 @@ from pipeline.errors import PermanentError, TransientError
 from pipeline.find import Found, full_path, printable
 from pipeline.metadata import make_metadata, read_fields
 from pipeline.records import CallFacts, Metadata
-from pipeline.rubric import Rubric
+from pipeline.rubric import Rubrics
+from pipeline.second_opinion import ask, asked
 from pipeline.settings import Settings
 from pipeline.store import Judging, Outcome, Store
 
@@ -26,7 +27,7 @@ class Batch:
 
     id: int
     settings: Settings
-    rubric: Rubric
+    rubrics: Rubrics
     engines: SpeechEngines
     store: Store
 
@@ -73,12 +74,24 @@ def _result_of(recording: Path, path: str, batch: Batch) -> tuple[int, bool]:
     fields = read_fields(recording, batch.settings)
     sha256 = sha256_of(recording)
     metadata = _identify(fields, recording, path, sha256, batch)
-    judging = Judging(batch.rubric.hash, code_version(), _listening_key(metadata, batch.engines))
+    rubric = batch.rubrics.for_queue(metadata.queue)
+    judging = Judging(
+        rubric.hash,
+        code_version(),
+        _listening_key(metadata, batch.engines),
+        asked(rubric.hash, batch.settings),
+    )
+    opinion = batch.store.find_opinion(sha256, judging)
     stored = batch.store.find_result(sha256, metadata, judging)
-    if stored is not None:
+    # A language model that gave no answer is asked again.
+    if stored is not None and (judging.asked is None or (opinion and opinion.answers)):
         return stored, False
     facts = _facts(recording, metadata, sha256, judging.listening_key, batch)
-    result = judge(facts, batch.rubric)
+    batch.store.keep_rubric(rubric.hash, rubric.files)
+    if judging.asked is not None and not (opinion and opinion.answers):
+        opinion = ask(facts, rubric, batch.settings)
+        batch.store.keep_opinion(opinion, sha256, judging)
+    result = judge(facts, rubric, opinion)
     call_id_given = "call_id" in fields
     keep = batch.store.keep_result
     return keep(result, sha256, path, judging, call_id_given=call_id_given), True

@@ -1,16 +1,19 @@
 """THE path of a call, top to bottom: recording -> facts -> scorecard."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from pipeline import activity, audio, findings, roles, separate, sound, third_parties
-from pipeline.cues import load_cues
+from pipeline.cues import cues_folder, load_cues
 from pipeline.engines import SpeechEngines
-from pipeline.records import CallFacts, CallResult, Metadata
+from pipeline.records import CallFacts, CallResult, Metadata, Move, SecondOpinion, Turn
 from pipeline.rounding import rounded
 from pipeline.rubric import Rubric
 from pipeline.score import score
+from pipeline.second_opinion import beside
+from pipeline.tagger import load_tagger
 from pipeline.voices import take_turns
 
 _shipped_cues = cache(load_cues)  # reading and compiling them takes half a second
@@ -42,7 +45,8 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
     said = take_turns(voices)
     cast = roles.cast(voices, said, metadata, cue_set)
     turns = tuple(replace(turn, role=cast.role_of[voice]) for voice, turn in said)
-    cues = cue_set.find(turns) if cue_set else ()
+    moves = read_moves(turns, script.language)
+    cues = cue_set.find(turns, moves) if cue_set else ()
     facts = CallFacts(
         metadata=metadata,
         turns=turns,
@@ -62,12 +66,27 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         ),
         speech_s=sound.speech_s(voices),
         roles_confidence=cast.confidence,
+        moves=moves,
         warnings=recording.warnings + parts.warnings,
     )
     doubts = findings.doubts(facts, voices, script, language_known=cue_set is not None)
     return rounded(replace(facts, warnings=facts.warnings + doubts))
 
 
-def judge(facts: CallFacts, rubric: Rubric) -> CallResult:
-    """Score what was heard. No model: the same facts and rubric give the same result."""
-    return CallResult(facts, score(facts, rubric))
+def read_moves(turns: Sequence[Turn], language: str | None) -> tuple[Move, ...] | None:
+    """What the words of a call mean, by the tagger of its language; None where there is none."""
+    tagger = load_tagger(cues_folder(language)) if language else None
+    return tagger.find(turns) if tagger else None
+
+
+def judge(
+    facts: CallFacts, rubric: Rubric, second_opinion: SecondOpinion | None = None
+) -> CallResult:
+    """Score what was heard. No model: the same facts and rubric give the same result.
+
+    A second opinion that differs only adds a flag: it never changes an answer.
+    """
+    card = score(facts, rubric)
+    if second_opinion is not None:
+        card = beside(card, second_opinion)
+    return CallResult(facts, card, second_opinion)

@@ -139,6 +139,50 @@ def outcomes(
 
 
 @app.command()
+def verify(
+    call_ids: Annotated[
+        list[str] | None, typer.Argument(metavar="[CALL_ID]...", help="Calls; else all.")
+    ] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Recompute stored results from what was heard, byte for byte, and name what differs.
+
+    No speech model runs. Exit status: 0 all the same; 1 some differ or cannot be verified.
+
+    \b
+    Examples:
+      callscore verify
+      callscore verify C-1042 C-1043
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.archive_command import verify_results
+
+        unlike = verify_results(call_ids or [], settings)
+    raise typer.Exit(SOME_FAILED if unlike else 0)
+
+
+@app.command()
+def rescore(
+    rubric: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Rubric file or name; else the settings'.")
+    ] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Judge every stored call again, from what was heard in it: no recording, no speech model.
+
+    \b
+    Example:
+      callscore rescore --rubric my-rubric.yaml
+    """
+    with _bad_arguments():
+        settings = load_settings(rubric=rubric, db_url=db)
+        from pipeline.archive_command import rescore_calls
+
+        rescore_calls(settings)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which device and models will be used, and what is missing.
 
@@ -174,6 +218,28 @@ def check_rubric(
         rubric = load_rubric(file)
     count = len(rubric.criteria)
     typer.echo(f"{rubric.id} version {rubric.version}: {count} criteria, no mistakes.")
+
+
+@rubric_app.command("diff")
+def diff_rubrics(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Rubric file or name.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Rubric file or name.")],
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Show which answers of the stored calls NEW would flip. No speech model, nothing is stored.
+
+    Exit status: 0 nothing changes; 1 some calls change.
+
+    \b
+    Example:
+      callscore rubric diff leap my-rubric.yaml
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.archive_command import diff_rubrics as show
+
+        changes = show(old, new, settings)
+    raise typer.Exit(SOME_FAILED if changes else 0)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from pipeline import __version__
 
 PACKAGE = Path(__file__).parent
 ROOT = PACKAGE.parent
+CUE_FILES = (".yaml", ".json", ".npz")
 
 
 @cache
@@ -18,7 +19,7 @@ def code_version() -> str:
     files count too: roles, holds, transfers and overlaps are heard with their help.
     """
     digest = hashlib.sha256()
-    cues = (ROOT / "rubrics" / "cues").rglob("*.yaml")
+    cues = [p for p in (ROOT / "rubrics" / "cues").rglob("*") if p.suffix in CUE_FILES]
     for source in sorted([*PACKAGE.rglob("*.py"), *cues]):
         digest.update(source.relative_to(ROOT).as_posix().encode())
         digest.update(source.read_bytes())

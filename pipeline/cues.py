@@ -4,9 +4,10 @@ Which words make which move is data: ``rubrics/cues/<language>/*.yaml``, in the 
 :mod:`pipeline.patterns`. A language without a folder has no cues.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +17,19 @@ from pipeline.durations import Durations, read_durations
 from pipeline.errors import RubricError
 from pipeline.normalise import Normalised, normalise
 from pipeline.patterns import PatternError, compile_list, compile_pattern
-from pipeline.records import Cue, Turn
+from pipeline.records import Cue, Move, Turn
 from pipeline.yamlfile import YamlFile, digest, read_yaml
 
 NOT_CUES = ("words.yaml", "durations.yaml")
 CUES_DIR = Path(__file__).resolve().parent.parent / "rubrics" / "cues"
 # How far back a guard ("not_after") may reach, in characters: about eight words.
 GUARD_REACH = 60
+# How a language's tagger and patterns are weighed; ``make train`` writes it.
+WEIGHING_FILE = "moves.json"
+# What the tagger does not report is about so likely.
+SURELY_NOT = 0.02
+# Less likely cues change no answer and hardly its confidence.
+LIKELY_FROM = 0.1
 
 
 class CueEntry(BaseModel):
@@ -70,6 +77,27 @@ class CueDefinition:
         return found
 
 
+class Weighing(BaseModel):
+    """How the tagger's and the patterns' word for a cue are weighed, as learnt from dialogues.
+
+    The probability is the logistic function of ``bias + tagger * logit(p) + pattern * found``; the
+    cue is taken as there from ``counts_from`` on.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bias: float
+    tagger: float
+    pattern: float
+    counts_from: float
+
+    def probability(self, by_tagger: float, by_pattern: bool) -> float:
+        """How likely a cue is there, to three decimals."""
+        p = min(max(by_tagger, SURELY_NOT), 1 - SURELY_NOT)
+        weight = self.bias + self.tagger * math.log(p / (1 - p)) + self.pattern * by_pattern
+        return round(1 / (1 + math.exp(-weight)), 3)
+
+
 @dataclass(frozen=True, slots=True)
 class CueSet:
     """All cues of a language. ``hash`` changes with anything that may change what is found.
@@ -81,37 +109,73 @@ class CueSet:
     definitions: tuple[CueDefinition, ...]
     hash: str
     durations: Durations | None = None
+    lists: Mapping[str, str] = field(default_factory=dict)
+    weighing: Mapping[str, Weighing] = field(default_factory=dict)
 
-    def find(self, turns: Sequence[Turn]) -> tuple[Cue, ...]:
+    def define(self, entry: CueEntry) -> CueDefinition:
+        """A cue in this set's word lists. Raises PatternError."""
+        patterns = [compile_pattern(pattern, self.lists) for pattern in entry.patterns]
+        guards = [compile_pattern(pattern, self.lists) for pattern in entry.not_after]
+        return _compile(entry, patterns, guards)
+
+    def find(self, turns: Sequence[Turn], moves: Sequence[Move] | None = None) -> tuple[Cue, ...]:
         """Every cue in every turn of the side that the cue belongs to, in the order spoken.
 
         A turn of an unknown role has none: who says a thing decides what it means.
         """
-        cues: list[Cue] = []
+        return tuple(cue for cue in self.likely(turns, moves) if self.counts(cue))
+
+    def counts(self, cue: Cue) -> bool:
+        """Whether a cue is likely enough to be taken as there."""
+        weighing = self.weighing.get(cue.id)
+        return weighing is None or cue.probability >= weighing.counts_from
+
+    def likely(self, turns: Sequence[Turn], moves: Sequence[Move] | None = None) -> tuple[Cue, ...]:
+        """Every cue that may be there, with its probability: by patterns, by ``moves``, or both.
+
+        Without ``moves`` (None: no tagger read the words) the patterns alone decide.
+        """
+        read = {(move.turn, move.id): move for move in moves or ()}
+        found: list[Cue] = []
         for index, turn in enumerate(turns):
             if turn.role not in ("agent", "customer"):
                 continue
-            words = normalise(turn.text)
-            found = {
-                definition.entry.id: definition.matches(words)
-                for definition in self.definitions
-                if definition.entry.by in (turn.role, "either") and not definition.entry.counted
-            }
-            hits = [
-                (start, end, definition.entry.id)
-                for definition in self.definitions
-                for start, end in found.get(definition.entry.id, ())
-                if not any(
-                    start < other_end and end > other_start
-                    for rival in definition.entry.unless
-                    for other_start, other_end in found.get(rival, ())
-                )
-            ]
+            hits = self._hits(turn)
+            weighed = self.weighing if moves is not None else {}
+            named = {name for *_, name in hits}
+            for move in [m for (at, _), m in read.items() if at == index]:
+                if move.id in weighed and move.id not in named:
+                    hits.append((move.start, move.end, move.id))
             for start, end, name in sorted(hits):
-                first, last = words.source(start, end)
-                begin_s, end_s = words_time(turn, first, last)
-                cues.append(Cue(name, index, turn.text[first:last], begin_s, end_s))
-        return tuple(cues)
+                probability = 1.0
+                if name in weighed:
+                    said_so = read.get((index, name))
+                    by_tagger = said_so.probability if said_so else 0.0
+                    probability = weighed[name].probability(by_tagger, name in named)
+                if probability >= LIKELY_FROM:
+                    begin_s, end_s = words_time(turn, start, end)
+                    said = turn.text[start:end]
+                    found.append(Cue(name, index, said, begin_s, end_s, probability))
+        return tuple(found)
+
+    def _hits(self, turn: Turn) -> list[tuple[int, int, str]]:
+        """Where in the turn's text the patterns of which cues are found."""
+        words = normalise(turn.text)
+        matches = {
+            definition.entry.id: definition.matches(words)
+            for definition in self.definitions
+            if definition.entry.by in (turn.role, "either") and not definition.entry.counted
+        }
+        return [
+            (*words.source(start, end), definition.entry.id)
+            for definition in self.definitions
+            for start, end in matches.get(definition.entry.id, ())
+            if not any(
+                start < other_end and end > other_start
+                for rival in definition.entry.unless
+                for other_start, other_end in matches.get(rival, ())
+            )
+        ]
 
     def count(self, name: str, turns: Sequence[Turn]) -> int:
         """How often the words of a cue occur in turns, whoever says them."""
@@ -145,11 +209,17 @@ def words_time(turn: Turn, first: int, last: int) -> tuple[float | None, float |
     return turn.words[inside[0]].start_s, turn.words[inside[-1]].end_s
 
 
+def cues_folder(language: str, folder: Path = CUES_DIR) -> Path:
+    """Where the files of a language ("en", "en-GB") are, if there are any."""
+    code = language.lower().replace("_", "-").split("-")[0]
+    return folder / (code if code.isalpha() else "none")
+
+
 def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     """The cues of a language ("en", "en-GB"); None where there are none."""
-    code = language.lower().replace("_", "-").split("-")[0]
-    place = folder / code
-    if not code.isalpha() or not place.is_dir():
+    place = cues_folder(language, folder)
+    code = place.name
+    if not place.is_dir():
         return None
     lists, list_content = _word_lists(place / "words.yaml")
     definitions: dict[str, CueDefinition] = {}
@@ -179,8 +249,10 @@ def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     timed = place / "durations.yaml"
     durations = read_durations(read_yaml(timed)) if timed.exists() else None
     spoken = durations.words.model_dump() if durations else None
-    hashed = digest([list_content, content, spoken])
-    return CueSet(code, tuple(definitions.values()), hashed, durations)
+    weighing = _weighing(place / WEIGHING_FILE)
+    weighed = {name: w.model_dump() for name, w in weighing.items()}
+    hashed = digest([list_content, content, spoken, weighed])
+    return CueSet(code, tuple(definitions.values()), hashed, durations, lists, weighing)
 
 
 def _word_lists(path: Path) -> tuple[dict[str, str], Any]:
@@ -198,6 +270,15 @@ def _word_lists(path: Path) -> tuple[dict[str, str], Any]:
             _compiled(entry, lists, file, (name, index))
         lists[name] = compile_list(entries, lists)
     return lists, content
+
+
+def _weighing(path: Path) -> dict[str, Weighing]:
+    if not path.exists():
+        return {}
+    try:
+        return TypeAdapter(dict[str, Weighing]).validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise RubricError(f"{path}: {error.errors()[0]['msg']}; restore it") from None
 
 
 def _entries(file: YamlFile) -> list[CueEntry]:
@@ -224,6 +305,10 @@ def _define(entry: CueEntry, lists: Mapping[str, str], file: YamlFile, index: in
         _compiled(pattern, lists, file, (index, "not_after", i))
         for i, pattern in enumerate(entry.not_after)
     ]
+    return _compile(entry, patterns, guards)
+
+
+def _compile(entry: CueEntry, patterns: list[str], guards: list[str]) -> CueDefinition:
     return CueDefinition(
         entry,
         re.compile(rf"(?<!\S)(?:{'|'.join(patterns)})"),

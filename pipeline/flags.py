@@ -2,7 +2,7 @@
 
 from pipeline.criteria.view import View, quote, quote_turn
 from pipeline.records import Evidence, Flag, Role
-from pipeline.rubric import Flags
+from pipeline.rubric_file import Flags
 
 # Which cues raise which flag, in the order reported.
 FROM_WORDS = {

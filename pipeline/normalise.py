@@ -200,6 +200,11 @@ def normalise(text: str) -> Normalised:
     return Normalised(joined, tuple(offsets), tuple(spans[index] for index in kept))
 
 
+def exact_words(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """The words as they stand, without case and punctuation, each with its span in the text."""
+    return [(token.group().casefold(), token.span()) for token in _TOKEN.finditer(text)]
+
+
 def _expand(word: str) -> list[str]:
     word = unicodedata.normalize("NFKC", word)
     if "*" in word:

@@ -54,7 +54,8 @@ class Turn:
 class Cue:
     """A dialogue move found in a turn's words (``id`` is the cue's, e.g. ``apology_for_issue``).
 
-    ``turn`` is the index of the turn, ``quote`` the words of it that make the move.
+    ``turn`` is the index of the turn, ``quote`` the words of it that make the move,
+    ``probability`` (0 to 1) how likely it is that they do.
     """
 
     id: str
@@ -62,6 +63,21 @@ class Cue:
     quote: str
     start_s: float | None = None
     end_s: float | None = None
+    probability: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """How likely (0 to 1) a dialogue move is made in a turn, and by which of its words.
+
+    ``start`` and ``end`` are character offsets into the turn's text.
+    """
+
+    id: str
+    turn: int
+    start: int
+    end: int
+    probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +216,8 @@ class CallFacts:
     Stored as it is, so that a call can be scored again under another rubric without any model.
     ``roles_confidence`` is how sure it is which side is the agent (1 where it was given).
     ``sound`` is None for transcript input without times. ``speech_s`` is the time anybody spoke
-    (None without times).
+    (None without times). ``moves`` are what the words mean by the trained tagger, None where the
+    language has none; kept, so that judging again runs no model.
     """
 
     metadata: Metadata
@@ -214,6 +231,7 @@ class CallFacts:
     speech_s: float | None = None
     roles_confidence: float = 1.0
     warnings: tuple[str, ...] = ()
+    moves: tuple[Move, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +247,11 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class CriterionResult:
-    """One criterion's answer. ``points`` is None where the criterion leaves the denominator."""
+    """One criterion's answer. ``points`` is None where the criterion leaves the denominator.
+
+    ``would_have_helped`` says what would have met a missed or partial criterion; the points of a
+    ``bonus`` come on top.
+    """
 
     id: str
     answer: AnswerValue
@@ -238,6 +260,8 @@ class CriterionResult:
     confidence: float
     reason: str
     evidence: tuple[Evidence, ...] = ()
+    would_have_helped: str | None = None
+    bonus: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +300,34 @@ class Scorecard:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherAnswer:
+    """A language model's answer; ``evidence`` are its quotes that are truly in the transcript."""
+
+    id: str
+    answer: AnswerValue
+    reason: str
+    evidence: tuple[Evidence, ...]
+    quotes_dropped: int
+
+    @property
+    def supported(self) -> bool:
+        """Whether it may count: an answer about words that nobody said does not."""
+        return bool(self.evidence) or self.answer in ("not_applicable", "cannot_tell")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondOpinion:
+    """What a language model says of the call; ``problem`` where (some of) it is missing."""
+
+    model: str
+    answers: tuple[OtherAnswer, ...]
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CallResult:
-    """A scored call: the facts and the judgement of them."""
+    """A scored call: the facts and the judgement of them, and a second opinion if one was asked."""
 
     facts: CallFacts
     scorecard: Scorecard
+    second_opinion: SecondOpinion | None = None

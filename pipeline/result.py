@@ -8,12 +8,21 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from pipeline.records import PARTIES, CallFacts, CallResult, Interruption, Role, Sound
+from pipeline.records import (
+    PARTIES,
+    CallFacts,
+    CallResult,
+    Interruption,
+    Role,
+    SecondOpinion,
+    Sound,
+)
 
 SCHEMA = 1
 TIME_DECIMALS = 3
 
 _FACTS = TypeAdapter(CallFacts)
+_OPINION = TypeAdapter(SecondOpinion)
 
 
 def to_dict(result: CallResult) -> dict[str, Any]:
@@ -57,6 +66,7 @@ def to_dict(result: CallResult) -> dict[str, Any]:
         "warnings": list(facts.warnings),
         "interruption_counts": _interruption_counts(sound) if sound else None,
         "escalation": _plain(sound.escalation) if sound else None,
+        "second_opinion": _plain(result.second_opinion),
     }
 
 
@@ -92,6 +102,16 @@ def facts_to_json(facts: CallFacts) -> str:
 def facts_from_json(text: str) -> CallFacts:
     """What :func:`facts_to_json` stored."""
     return _FACTS.validate_json(text)
+
+
+def opinion_to_json(opinion: SecondOpinion) -> str:
+    """A second opinion for storage, without any loss."""
+    return _OPINION.dump_json(opinion).decode()
+
+
+def opinion_from_json(text: str) -> SecondOpinion:
+    """What :func:`opinion_to_json` stored."""
+    return _OPINION.validate_json(text)
 
 
 def _plain(value: Any) -> Any:

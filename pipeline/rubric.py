@@ -1,75 +1,24 @@
 """The rubric: which criteria count how much, by which thresholds, and what caps the score.
 
-A rubric is a YAML file (``rubrics/README.md`` says how to write one) together with the cue files
-it uses. Every mistake in it is one :class:`RubricError` line that names file, line and key.
+A rubric is a YAML file (:mod:`pipeline.rubric_file`) together with the cue files it uses.
 """
 
+import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from pipeline.criteria import JUDGES
 from pipeline.cues import CUES_DIR, CueSet, load_cues
 from pipeline.errors import RubricError
-from pipeline.records import AnswerValue, RubricRef
+from pipeline.patterns import PatternError
+from pipeline.records import RubricRef
+from pipeline.rubric_file import AutoFail, CannotTell, Criterion, Flags, RubricFile, check_file
 from pipeline.yamlfile import YamlFile, digest, read_yaml
 
 RUBRICS_DIR = Path(__file__).resolve().parent.parent / "rubrics"
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class Criterion(_Strict):
-    """One criterion; ``weight`` is its points. Units of thresholds are in their names."""
-
-    id: str = Field(min_length=1)
-    title: str = Field(min_length=1)
-    weight: float = Field(gt=0, allow_inf_nan=False)
-    judge: str
-    thresholds: dict[str, float] = {}
-
-
-class AutoFail(_Strict):
-    """A rule that caps the score: a cue is found, or a criterion has an answer."""
-
-    id: str = Field(min_length=1)
-    title: str = Field(min_length=1)
-    score_at_most: float = Field(ge=0, le=100)
-    cue: str | None = None
-    criterion: str | None = None
-    answer: AnswerValue | None = None
-
-
-class Flags(_Strict):
-    """From where on a call is flagged."""
-
-    long_hold_s: float = Field(gt=0)
-    low_score_below: float = Field(ge=0, le=100)
-
-
-class CannotTell(_Strict):
-    """Below these nobody can judge."""
-
-    fewer_words_than: int = Field(ge=0)
-    less_speech_than_s: float = Field(ge=0)
-    word_probability_below: float = Field(ge=0, le=1)
-
-
-class _RubricFile(_Strict):
-    id: str = Field(min_length=1)
-    version: str = Field(min_length=1)
-    title: str = Field(min_length=1)
-    default_language: str = Field(min_length=2)
-    criteria: list[Criterion] = Field(min_length=1)
-    auto_fail: list[AutoFail] = []
-    flags: Flags
-    cannot_tell: CannotTell
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +38,8 @@ class Rubric:
     flags: Flags
     cannot_tell: CannotTell
     cues: Mapping[str, CueSet]
+    files: Mapping[str, str]
+    """Its files by their names, the rubric first: what a stored result can be recomputed from."""
 
     @property
     def ref(self) -> RubricRef:
@@ -108,12 +59,14 @@ def load_rubric(source: str | Path = "leap") -> Rubric:
     path = _find(source)
     file = read_yaml(path)
     try:
-        content = _RubricFile.model_validate(file.value)
+        content = RubricFile.model_validate(file.value)
     except ValidationError as error:
         raise file.invalid(error) from None
     own_cues = path.parent / "cues"
-    cues = _all_cues(own_cues if own_cues.is_dir() else CUES_DIR)
-    _check(content, file, cues)
+    folder = own_cues if own_cues.is_dir() else CUES_DIR
+    cues = _all_cues(folder)
+    check_file(content, file, cues)
+    cues[content.default_language] = _with_phrases(cues[content.default_language], content, file)
     return Rubric(
         id=content.id,
         version=content.version,
@@ -125,7 +78,37 @@ def load_rubric(source: str | Path = "leap") -> Rubric:
         flags=content.flags,
         cannot_tell=content.cannot_tell,
         cues=MappingProxyType(cues),
+        files=MappingProxyType(_files(path, folder)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Rubrics:
+    """The rubric of each queue, and the one for all other calls."""
+
+    default: Rubric
+    by_queue: Mapping[str, Rubric]
+
+    def for_queue(self, queue: str | None) -> Rubric:
+        return self.by_queue.get(queue, self.default) if queue is not None else self.default
+
+
+def load_rubrics(default: str | Path, by_queue: Mapping[str, str]) -> Rubrics:
+    """The rubrics of the settings ``rubric`` and ``queue_rubrics``."""
+    loaded = {source: load_rubric(source) for source in {*by_queue.values()}}
+    return Rubrics(
+        load_rubric(default), {queue: loaded[source] for queue, source in by_queue.items()}
+    )
+
+
+def restore_rubric(files: Mapping[str, str]) -> Rubric:
+    """The rubric whose ``files`` were stored. Raises RubricError: this version cannot read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return load_rubric(Path(folder, next(iter(files))))
 
 
 def _find(source: str | Path) -> Path:
@@ -145,70 +128,19 @@ def _all_cues(folder: Path) -> dict[str, CueSet]:
     return {name: cues for name, cues in loaded.items() if cues is not None}
 
 
-def _check(content: _RubricFile, file: YamlFile, cues: Mapping[str, CueSet]) -> None:
-    """What the types alone cannot say."""
-    if content.default_language not in cues:
-        known = ", ".join(sorted(cues)) or "none"
-        raise file.error(
-            ("default_language",),
-            f"no cue files for {content.default_language!r}; there are cues for: {known}",
-        )
-    _unique([c.id for c in content.criteria], "criteria", file)
-    _unique([rule.id for rule in content.auto_fail], "auto_fail", file)
-    for index, criterion in enumerate(content.criteria):
-        _check_criterion(criterion, index, file)
-    known_cues = {d.entry.id for cue_set in cues.values() for d in cue_set.definitions}
-    criteria = {c.id for c in content.criteria}
-    for index, rule in enumerate(content.auto_fail):
-        _check_rule(rule, index, file, known_cues, criteria)
+def _with_phrases(cues: CueSet, content: RubricFile, file: YamlFile) -> CueSet:
+    """The cues and the rubric's own phrases, which are looked for in the same way."""
+    added = []
+    for key, entry in content.phrases():
+        try:
+            added.append(cues.define(entry))
+        except PatternError as error:
+            raise file.error(key, f"the pattern {entry.patterns[0]!r} {error}") from None
+    return replace(cues, definitions=(*cues.definitions, *added))
 
 
-def _check_criterion(criterion: Criterion, index: int, file: YamlFile) -> None:
-    key = ("criteria", index)
-    if criterion.judge not in JUDGES:
-        raise file.error(
-            (*key, "judge"),
-            f"unknown judge {criterion.judge!r}; choose one of: {', '.join(sorted(JUDGES))}",
-        )
-    needed = JUDGES[criterion.judge].thresholds
-    for name in sorted(criterion.thresholds):
-        if name not in needed:
-            expected = ", ".join(sorted(needed)) or "none"
-            raise file.error(
-                (*key, "thresholds", name),
-                f"the judge {criterion.judge} has no such threshold; it takes: {expected}",
-            )
-        if not 0 <= criterion.thresholds[name] < float("inf"):
-            raise file.error(
-                (*key, "thresholds", name),
-                f"found {criterion.thresholds[name]}, expected a number from 0 on; correct it",
-            )
-    for name in sorted(needed - set(criterion.thresholds)):
-        raise file.error(
-            (*key, "thresholds", name), f"the judge {criterion.judge} needs this; add it"
-        )
-
-
-def _check_rule(
-    rule: AutoFail, index: int, file: YamlFile, cues: set[str], criteria: set[str]
-) -> None:
-    key = ("auto_fail", index)
-    by_cue = rule.cue is not None
-    by_answer = rule.criterion is not None and rule.answer is not None
-    if by_cue == by_answer or (by_cue and (rule.criterion or rule.answer)):
-        raise file.error(key, "give either 'cue', or 'criterion' and 'answer'")
-    if rule.cue is not None and rule.cue not in cues:
-        raise file.error((*key, "cue"), f"unknown cue {rule.cue!r}; the cue files define its id")
-    if rule.criterion is not None and rule.criterion not in criteria:
-        raise file.error(
-            (*key, "criterion"),
-            f"unknown criterion {rule.criterion!r}; choose one of: {', '.join(sorted(criteria))}",
-        )
-
-
-def _unique(ids: list[str], section: Literal["criteria", "auto_fail"], file: YamlFile) -> None:
-    for index, name in enumerate(ids):
-        if name in ids[:index]:
-            raise file.error(
-                (section, index, "id"), f"{name!r} is there already; give each its own id"
-            )
+def _files(rubric: Path, cues: Path) -> dict[str, str]:
+    names = {rubric.name: rubric}
+    for path in sorted(p for p in cues.rglob("*") if p.suffix in (".yaml", ".json")):
+        names[f"cues/{path.relative_to(cues).as_posix()}"] = path
+    return {name: path.read_text(encoding="utf-8-sig") for name, path in names.items()}

@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from pipeline.criteria import JUDGES
+from pipeline.criteria import JUDGES, Judge, declared
+from pipeline.criteria.conditions import check
 from pipeline.criteria.view import Verdict, View, view
 from pipeline.cues import words_between
 from pipeline.flags import find_flags
 from pipeline.records import CallFacts, CriterionResult, Cue, Evidence, Role, Scorecard, Turn
-from pipeline.rubric import CannotTell, Criterion, Rubric
+from pipeline.rubric import Rubric
+from pipeline.rubric_file import CannotTell, Criterion
 
 # Share of the points that an answer earns; the other answers leave the denominator.
 SHARE = {"met": 1.0, "partial": 0.5, "missed": 0.0}
@@ -21,7 +23,7 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
     cues = rubric.cues_for(facts.language or facts.metadata.language)
     sides = _sides_reason(facts)
     # Cues depend on who speaks; where that is unsure there are none.
-    found = cues.find(facts.turns) if cues and sides is None else ()
+    found = cues.find(facts.turns, facts.moves) if cues and sides is None else ()
     seen = view(facts, _sure(found, facts, rubric))
     short = _short_reason(facts, rubric.cannot_tell)
     results = tuple(
@@ -45,7 +47,7 @@ def _judge(
     criterion: Criterion, seen: View, short: str | None, sides: str | None,
     has_cues: bool, rubric: Rubric,
 ) -> Verdict:  # fmt: skip
-    judge = JUDGES[criterion.judge]
+    judge = judge_of(criterion)
     reason = short or sides
     if reason is None and judge.reads_words and not has_cues:
         language = seen.facts.language or seen.facts.metadata.language
@@ -54,6 +56,11 @@ def _judge(
         reason = _unclear_reason(seen, rubric.cannot_tell.word_probability_below)
     if reason is not None:
         return Verdict("cannot_tell", reason)
+    when = check(criterion.only_when, seen) if criterion.only_when else None
+    if when is not None and when.holds is None:
+        return Verdict("cannot_tell", "Whether this criterion applies cannot be told.")
+    if when is not None and not when.holds:
+        return Verdict("not_applicable", "The rubric does not ask this of such a call.")
     verdict = judge.decide(seen, criterion.thresholds)
     if verdict.answer == "met" and judge.met_needs_words and not has_cues:
         return Verdict("cannot_tell", "What was said cannot be judged in this language.")
@@ -64,6 +71,16 @@ def _judge(
     if verdict.answer in SHARE and certainty < rubric.cannot_tell.word_probability_below:
         return Verdict("cannot_tell", "The words that matter were not recognised surely enough.")
     return replace(verdict, confidence=verdict.confidence * certainty)
+
+
+def judge_of(criterion: Criterion) -> Judge:
+    """One of ours, or one that follows the rules that the criterion declares."""
+    if criterion.judge is not None:
+        return JUDGES[criterion.judge]
+    rules = criterion.rules
+    assert rules is not None  # the rubric was checked
+    reads_words = any(condition.cues for _, condition in criterion.conditions())
+    return Judge(lambda seen, _: declared.judge(seen, rules), frozenset(), reads_words)
 
 
 def _result(criterion: Criterion, verdict: Verdict) -> CriterionResult:
@@ -77,19 +94,22 @@ def _result(criterion: Criterion, verdict: Verdict) -> CriterionResult:
         confidence=0.0 if verdict.answer == "cannot_tell" else round(verdict.confidence, 3),
         reason=verdict.reason,
         evidence=verdict.evidence,
+        would_have_helped=verdict.helped if verdict.answer in ("partial", "missed") else None,
+        bonus=criterion.bonus,
     )
 
 
 def _total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
     """Score over the judged criteria, and the share of the applicable weight that was judged."""
-    judged = [r for r in results if r.points is not None]
-    weight = sum(r.max_points for r in judged)
-    unknown = sum(r.max_points for r in results if r.answer == "cannot_tell")
+    asked = [r for r in results if not r.bonus]
+    weight = sum(r.max_points for r in asked if r.points is not None)
+    unknown = sum(r.max_points for r in asked if r.answer == "cannot_tell")
     if not weight:
         # Nothing applied: all of nothing was judged. Nothing could be told: nothing was.
         return None, 0.0 if unknown else 1.0
-    points = sum(r.points or 0.0 for r in judged)
-    return round(100 * points / weight, 1), round(weight / (weight + unknown), 3)
+    # A bonus adds points and asks for none.
+    points = sum(r.points or 0.0 for r in results)
+    return min(100.0, round(100 * points / weight, 1)), round(weight / (weight + unknown), 3)
 
 
 def _cap(
@@ -100,6 +120,7 @@ def _cap(
     applying = [
         rule for rule in rubric.auto_fail
         if (rule.cue is not None and seen.first(rule.cue))
+        or (rule.when is not None and check(rule.when, seen).holds)
         or (rule.criterion is not None and answers[rule.criterion] == rule.answer)
     ]  # fmt: skip
     if uncapped is None or not applying:

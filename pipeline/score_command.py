@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,14 +17,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.batch import Batch, give_up, score_one
-from pipeline.call import judge
+from pipeline.call import judge, read_moves
 from pipeline.engines import SpeechEngines
 from pipeline.errors import SettingsError, TranscriptError, TransientError
 from pipeline.find import Found, find_recordings, printable
 from pipeline.records import CallFacts
 from pipeline.report import agents_table, answers_table, calls_table, summarize_agents, write_report
 from pipeline.result import to_json_line
-from pipeline.rubric import load_rubric
+from pipeline.rubric import load_rubrics
+from pipeline.second_opinion import ask
 from pipeline.settings import Settings
 from pipeline.store import Outcome, Store
 from pipeline.transcript import read_transcripts
@@ -38,12 +40,12 @@ def score_recordings(
     paths: Sequence[str], settings: Settings, out: Path | None, as_json: bool
 ) -> bool:
     """Scores and keeps; says whether any failed."""
-    rubric = load_rubric(settings.rubric)
+    rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
     engines = SpeechEngines(settings)
     found = list(find_recordings(paths))
     files = _ResultFiles(out, [item.path for item in found])
     with Store(settings.database_url) as store:
-        batch = Batch(store.start_batch("callscore score"), settings, rubric, engines, store)
+        batch = Batch(store.start_batch("callscore score"), settings, rubrics, engines, store)
         outcomes: list[Outcome] = []
         for item, outcome in _with_progress(_outcomes(found, batch), len(found)):
             outcomes.append(outcome)
@@ -68,7 +70,7 @@ def score_transcripts(
     paths: Sequence[str], settings: Settings, out: Path | None, as_json: bool
 ) -> bool:
     """Scores calls that are transcribed already; says whether any failed."""
-    rubric = load_rubric(settings.rubric)
+    rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
     files = _ResultFiles(out, [Path(path) for path in paths])
     outcomes: list[Outcome] = []
     lines: list[str] = []
@@ -78,7 +80,11 @@ def score_transcripts(
             _say(reason)
             outcomes.append(Outcome(path, "failed", reason))
             continue
-        result = judge(call, rubric)
+        rubric = rubrics.for_queue(call.metadata.queue)
+        moves = read_moves(call.turns, call.language or rubric.default_language)
+        call = replace(call, moves=moves)
+        opinion = ask(call, rubric, settings) if settings.second_opinion_url else None
+        result = judge(call, rubric, opinion)
         card, metadata = result.scorecard, call.metadata
         outcomes.append(
             Outcome(

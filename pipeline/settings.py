@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,7 +27,7 @@ CONFIG_VARIABLE = "CALLSCORE_CONFIG"
 DEFAULT_CONFIG = Path("callscore.toml")
 
 # A database address may hold a password: its value is never repeated in a message.
-SECRET_KEYS = frozenset({"db_url"})
+SECRET_KEYS = frozenset({"db_url", "second_opinion_key"})
 
 
 class Settings(BaseSettings):
@@ -45,6 +45,9 @@ class Settings(BaseSettings):
 
     rubric: str = "leap"
     """Name of a rubric that ships with callscore, or the path of a rubric file."""
+
+    queue_rubrics: dict[str, str] = {}
+    """Rubrics of queues that have their own, such as ``{returns = "returns.yaml"}``."""
 
     whisper_model: str = "bundled"
     """Speech recogniser: ``bundled``, a name such as ``large-v3-turbo``, or a model folder."""
@@ -76,6 +79,20 @@ class Settings(BaseSettings):
 
     agent_channel: Literal["auto", "left", "right"] = "auto"
     """Where the agent is in stereo recordings whose metadata does not say."""
+
+    second_opinion_url: str | None = Field(None, pattern=r"^https?://")
+    """Address of a language model that speaks the OpenAI chat protocol, up to and without
+    ``/chat/completions``, such as ``http://localhost:11434/v1``; None: nothing is ever sent. The
+    words of every call are sent there."""
+
+    second_opinion_model: str = "default"
+    """Name of the model to ask for at that address."""
+
+    second_opinion_key: SecretStr | None = None
+    """Key for that address, if it wants one."""
+
+    second_opinion_timeout_s: float = Field(120.0, gt=0)
+    """So long an answer is waited for, twice."""
 
     filename_pattern: str | None = None
     """Regular expression with named groups (``(?P<agent_id>...)``) that reads metadata from file
@@ -134,6 +151,8 @@ def config_file() -> Path | None:
 def load_settings(**overrides: Any) -> Settings:
     """Reads all sources; ``overrides`` (from the command line; None = not given) come first."""
     given = {key: value for key, value in overrides.items() if value is not None}
+    if "rubric" in given:
+        given["queue_rubrics"] = {}  # a rubric that was asked for judges all calls
     file = config_file()
     if file is not None and not file.is_file():
         raise SettingsError(

@@ -5,7 +5,7 @@ method is one transaction: what it stores is there whole or not at all.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -17,13 +17,28 @@ from sqlalchemy.orm import Session
 from pipeline.database import open_database, readable_errors
 from pipeline.errors import TransientError
 from pipeline.metadata import started_at_utc
-from pipeline.records import CallFacts, CallResult, Metadata
-from pipeline.result import facts_from_json, facts_to_json, to_json_line
-from pipeline.tables import AnswerRow, BatchRow, CallRow, FactsRow, OutcomeRow, ResultRow
+from pipeline.records import CallFacts, CallResult, Metadata, SecondOpinion
+from pipeline.result import (
+    facts_from_json,
+    facts_to_json,
+    opinion_from_json,
+    opinion_to_json,
+    to_json_line,
+)
+from pipeline.tables import (
+    AnswerRow,
+    BatchRow,
+    CallRow,
+    FactsRow,
+    OpinionRow,
+    OutcomeRow,
+    ResultRow,
+    RubricRow,
+)
 
 _T = TypeVar("_T")
 Status = Literal["scored", "failed", "skipped"]
-_METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
+METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,8 @@ class Judging:
     rubric_hash: str
     code_version: str
     listening_key: str
+    asked: str | None = None
+    """The second opinion asked for, if any."""
 
 
 class Store:
@@ -91,23 +108,22 @@ class Store:
             session.get_one(BatchRow, batch).finished_at = _now()
 
     def last_batch(self) -> int | None:
-        with self._read() as session:
+        with self.read() as session:
             return session.scalar(select(BatchRow.id).order_by(BatchRow.id.desc()).limit(1))
 
     def find_call(self, recording_sha256: str, path: str) -> StoredCall | None:
         """The call stored of this content: from this path, else the first from any."""
         same_content = select(CallRow).where(CallRow.recording_sha256 == recording_sha256)
         by_nearness = case((CallRow.path == path, 0), else_=1), CallRow.id
-        with self._read() as session:
+        with self.read() as session:
             row = session.scalar(same_content.order_by(*by_nearness).limit(1))
             if row is None:
                 return None
-            values = {name: getattr(row, name) for name in _METADATA_FIELDS}
-            return StoredCall(Metadata(**values), row.path)
+            return StoredCall(metadata_of(row), row.path)
 
     def find_facts(self, recording_sha256: str, listening_key: str) -> CallFacts | None:
         """What was heard in this recording when it was listened to the same way."""
-        with self._read() as session:
+        with self.read() as session:
             text = session.scalar(
                 select(FactsRow.facts_json).where(
                     FactsRow.recording_sha256 == recording_sha256,
@@ -134,6 +150,32 @@ class Store:
 
         self._write_once(write)
 
+    def find_opinion(self, recording_sha256: str, judging: Judging) -> SecondOpinion | None:
+        """What the language model said when it was asked the same about the same words."""
+        with self.read() as session:
+            text = session.scalar(_opinion(OpinionRow.opinion_json, recording_sha256, judging))
+        return None if text is None else opinion_from_json(text)
+
+    def keep_opinion(self, opinion: SecondOpinion, sha256: str, judging: Judging) -> None:
+        """Stores what the language model said, in place of what it said before."""
+
+        def write(session: Session) -> None:
+            row = session.scalar(_opinion(OpinionRow, sha256, judging))
+            if row is not None:
+                row.opinion_json = opinion_to_json(opinion)
+                return
+            session.add(
+                OpinionRow(
+                    recording_sha256=sha256,
+                    listening_key=judging.listening_key,
+                    asked=judging.asked or "",
+                    opinion_json=opinion_to_json(opinion),
+                    stored_at=_now(),
+                )
+            )
+
+        self._write_once(write)
+
     def find_result(
         self, recording_sha256: str, metadata: Metadata, judging: Judging
     ) -> int | None:
@@ -147,14 +189,15 @@ class Store:
                 ResultRow.rubric_hash == judging.rubric_hash,
                 ResultRow.code_version == judging.code_version,
                 ResultRow.listening_key == judging.listening_key,
+                ResultRow.asked == judging.asked,
             )
         )
-        with self._read() as session:
+        with self.read() as session:
             found = session.execute(unchanged).first()
             if found is None:
                 return None
             result_id, call = found
-            same = all(getattr(call, name) == getattr(metadata, name) for name in _METADATA_FIELDS)
+            same = all(getattr(call, name) == getattr(metadata, name) for name in METADATA_FIELDS)
             return result_id if same else None
 
     def keep_result(
@@ -174,9 +217,27 @@ class Store:
 
         return self._write_once(write)
 
+    def keep_rubric(self, rubric_hash: str, files: Mapping[str, str]) -> None:
+        """Stores the files of a rubric once, so that what it judged can be recomputed."""
+
+        def write(session: Session) -> None:
+            known = select(RubricRow.hash).where(RubricRow.hash == rubric_hash)
+            if session.scalar(known) is None:
+                session.add(
+                    RubricRow(hash=rubric_hash, files_json=json.dumps(files), stored_at=_now())
+                )
+
+        self._write_once(write)
+
+    def rubric_files(self, rubric_hash: str) -> dict[str, str] | None:
+        """The files of a stored rubric by their names; None where it is not stored."""
+        with self.read() as session:
+            row = session.get(RubricRow, rubric_hash)
+            return None if row is None else json.loads(row.files_json)
+
     def result_json(self, result_id: int) -> str:
         """A stored result in the documented form, on one line."""
-        with self._read() as session:
+        with self.read() as session:
             return session.get_one(ResultRow, result_id).result_json
 
     def result(self, result_id: int) -> dict[str, Any]:
@@ -209,12 +270,13 @@ class Store:
 
     def outcomes(self, batch: int) -> list[Outcome]:
         """The outcomes of a batch by path: threads make them in any order."""
-        with self._read() as session:
+        with self.read() as session:
             of_batch = _OUTCOMES.where(OutcomeRow.batch == batch)
             return _outcomes(session, of_batch.order_by(OutcomeRow.path))
 
     @contextmanager
-    def _read(self) -> Iterator[Session]:
+    def read(self) -> Iterator[Session]:
+        """A session to look things up in; database errors come in our words."""
         with readable_errors(self.name), Session(self._engine) as session:
             yield session
 
@@ -234,6 +296,19 @@ class Store:
         raise TransientError(f"{self.name}: another process keeps writing the same call; try again")
 
 
+def _opinion(wanted: Any, sha256: str, judging: Judging) -> Any:
+    return select(wanted).where(
+        OpinionRow.recording_sha256 == sha256,
+        OpinionRow.listening_key == judging.listening_key,
+        OpinionRow.asked == judging.asked,
+    )
+
+
+def metadata_of(call: CallRow) -> Metadata:
+    """The metadata of a stored call."""
+    return Metadata(**{name: getattr(call, name) for name in METADATA_FIELDS})
+
+
 def _put_call(
     session: Session, result: CallResult, sha256: str, path: str, call_id_given: bool
 ) -> CallRow:
@@ -243,7 +318,7 @@ def _put_call(
     if call is None and call_id_given:
         # The id that was made up before the recording got its metadata gives way to the true one.
         call = session.scalar(same_content.where(CallRow.call_id_given.is_(False)))
-    values: dict[str, Any] = {name: getattr(metadata, name) for name in _METADATA_FIELDS}
+    values: dict[str, Any] = {name: getattr(metadata, name) for name in METADATA_FIELDS}
     values |= {
         "recording_sha256": sha256,
         "call_id_given": call_id_given or (call is not None and call.call_id_given),
@@ -278,6 +353,7 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         "rubric_hash": judging.rubric_hash,
         "code_version": judging.code_version,
         "listening_key": judging.listening_key,
+        "asked": judging.asked,
         "score": card.score,
         "uncapped_score": card.uncapped_score,
         "coverage": card.coverage,

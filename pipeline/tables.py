@@ -77,12 +77,41 @@ class ResultRow(Base):
     rubric_hash: Mapped[str]
     code_version: Mapped[str]
     listening_key: Mapped[str]
+    asked: Mapped[str | None]
+    """The second opinion that it shows, if any."""
     score: Mapped[float | None]
     uncapped_score: Mapped[float | None]
     coverage: Mapped[float]
     failed_by: Mapped[str | None]
     result_json: Mapped[str]
     scored_at: Mapped[datetime]
+
+
+class RubricRow(Base):
+    """The files of a rubric that judged, as JSON: a result can be recomputed after they changed."""
+
+    __tablename__ = "rubrics"
+
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    files_json: Mapped[str]
+    stored_at: Mapped[datetime]
+
+
+class OpinionRow(Base):
+    """What a language model said of a recording under a rubric: asked once, kept as it was."""
+
+    __tablename__ = "opinions"
+    __table_args__ = (
+        UniqueConstraint("recording_sha256", "listening_key", "asked", name="uq_opinions_key"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    recording_sha256: Mapped[str]
+    listening_key: Mapped[str]
+    asked: Mapped[str]
+    """Rubric, model and address: what the opinion depends on beside the words."""
+    opinion_json: Mapped[str]
+    stored_at: Mapped[datetime]
 
 
 class AnswerRow(Base):

@@ -25,16 +25,22 @@ LAYERS = [
         "rounding",
     },
     {"durations"},
-    {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"},
+    {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"}
+    | {"dialogues"},
+    {"minilm"},
+    {"tagger"},
     {"metadata", "activity", "bleed", "transcribe", "two_voices", "roles", "third_parties"}
     | {"measures", "criteria"},
-    {"rubric", "diarize"},
+    {"rubric_file", "diarize"},
+    {"rubric"},
     {"separate"},
     {"flags", "engines", "findings"},
     {"score", "sound"},
-    {"call", "store"},
-    {"batch", "report", "doctor"},
-    {"score_command"},
+    {"second_opinion", "store", "training"},
+    {"call"},
+    {"archive", "batch", "report", "doctor"},
+    {"verify", "backtest"},
+    {"score_command", "archive_command"},
     {"cli"},
 ]
 # What Prefect and its workers must not load, and what importing the package must not cost.

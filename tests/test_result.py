@@ -59,6 +59,7 @@ def test_keys_and_their_order():
     ]  # fmt: skip
     assert list(result["criteria"][0]) == [
         "id", "answer", "points", "max_points", "confidence", "reason", "evidence",
+        "would_have_helped", "bonus",
     ]  # fmt: skip
     assert list(result["criteria"][0]["evidence"][0]) == [
         "role",

@@ -1,6 +1,6 @@
 """Stayed composed: the agent's voice is not raised, and the agent insults nobody."""
 
-from pipeline.criteria.view import Thresholds, Verdict, View, quote, quote_turn
+from pipeline.criteria.view import Thresholds, Verdict, View, place, quote, quote_turn
 
 THRESHOLDS = frozenset({"raised_voice_s"})
 
@@ -11,6 +11,8 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
         return Verdict(
             "missed", "The agent insulted or swore at the customer.",
             (quote(seen, insult, "insult"),),
+            helped=f"Leaving out the insult {place(seen, insult.turn)}; an abusive call may be "
+            "ended after a warning instead.",
         )  # fmt: skip
     sound = seen.facts.sound
     if sound is None or "agent" not in sound.effort_measurable:
@@ -28,6 +30,7 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
                 return Verdict(
                     "missed", "The agent's voice was raised.",
                     (quote_turn(seen, i, "raised voice"),),
+                    helped=f"The same words in a calm voice {place(seen, i)}.",
                 )  # fmt: skip
     if raised:
         return Verdict("cannot_tell", "The words of the raised voice are not in the transcript.")

@@ -1,13 +1,21 @@
 """Empathize: was the customer's feeling or situation acknowledged?"""
 
 from pipeline.criteria.occasion import Occasion, occasion
-from pipeline.criteria.view import INFERRED, Thresholds, Verdict, View, quote, quote_turn
+from pipeline.criteria.view import (
+    INFERRED,
+    Thresholds,
+    Verdict,
+    View,
+    place,
+    quote,
+    quote_turn,
+)  # fmt: skip
 from pipeline.records import Cue, Evidence
 
 THRESHOLDS: frozenset[str] = frozenset()
 
 # "belittling", "doubting", … as the guide lists them.
-VIOLATIONS = ("belittling", "doubting", "blame", "calm_down", "agent_insult")
+VIOLATIONS = ("belittling", "doubting", "blame_customer", "calm_down", "agent_insult")
 # An apology takes a violation back when it comes within so many turns.
 FORGIVEN_WITHIN_TURNS = 4
 
@@ -21,6 +29,8 @@ def judge(seen: View, _: Thresholds) -> Verdict:
         return Verdict(
             "missed", f"The agent's words made it worse ({violation.id.replace('_', ' ')}).",
             (cause, evidence) if cause else (evidence,),
+            helped=f"Other words {place(seen, violation.turn)}, such as one sentence that takes "
+            "the customer's side, or an apology for them soon after.",
         )  # fmt: skip
     if cause is None:
         return Verdict(
@@ -36,7 +46,22 @@ def judge(seen: View, _: Thresholds) -> Verdict:
     return Verdict(
         "missed", "Nothing the agent said acknowledged the customer's feeling or situation.",
         (cause,), INFERRED,
+        helped="One sentence that names what the customer feels or has been through, "
+        f"{_after(cause, seen)}.",
     )  # fmt: skip
+
+
+def _after(cause: Evidence, seen: View) -> str:
+    """Where the cause lies, in words."""
+    turn = next(
+        (
+            i for i, turn in enumerate(seen.turns)
+            if turn.role == cause.role and cause.quote in turn.text
+            and (cause.start_s is None or turn.end_s is None or cause.start_s <= turn.end_s)
+        ),
+        None,
+    )  # fmt: skip
+    return f"after the {cause.what}" + ("" if turn is None else f" {place(seen, turn)}")
 
 
 def standing_violation(seen: View, kinds: tuple[str, ...] = VIOLATIONS) -> Cue | None:

@@ -3,7 +3,16 @@
 from pipeline.criteria import solve
 from pipeline.criteria.occasion import occasion
 from pipeline.criteria.solve import HOSTILE, spare_abused
-from pipeline.criteria.view import GUESSED, INFERRED, Thresholds, Verdict, View, quote, quote_turn
+from pipeline.criteria.view import (
+    GUESSED,
+    INFERRED,
+    Thresholds,
+    Verdict,
+    View,
+    place,
+    quote,
+    quote_turn,
+)  # fmt: skip
 from pipeline.records import Evidence
 
 THRESHOLDS: frozenset[str] = frozenset()
@@ -17,8 +26,9 @@ def judge(seen: View, _: Thresholds) -> Verdict:
     unwanted = found.outbound and seen.first("wants_no_contact", start=found.issue)
     if unwanted and not seen.first("contact_stopped", start=found.issue):
         return Verdict(
-            "missed", "Nothing says that the unwanted calls will end.", (stated,), INFERRED
-        )
+            "missed", "Nothing says that the unwanted calls will end.", (stated,), INFERRED,
+            helped="Saying that, and from when, no more calls will come.",
+        )  # fmt: skip
     # "Anything else?" confirms nothing where nothing was done.
     settled = solve.judge(seen, {}).answer != "missed"
     return spare_abused(seen, _judge_issue(seen, found.issue + 1, stated, settled))
@@ -50,16 +60,22 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
         return Verdict(
             "missed", "The customer was only told to wait.",
             (stated, quote(seen, waited, "just wait")), INFERRED,
+            helped=f"With the wait {place(seen, waited.turn)}, what will happen, by when, and how "
+            "the customer will hear of it.",
         )  # fmt: skip
     promised = steps[-1] if steps else vague
     if promised:
         return Verdict(
             "partial", "The agent named a next step without a time or a manner.",
             (stated, quote(seen, promised, "next step")), INFERRED,
+            helped=f"A time and a manner for the step named {place(seen, promised.turn)}: by when, "
+            "and by call, email or text.",
         )  # fmt: skip
     return Verdict(
         "missed", "The call ended without a next step or a confirmation that all is done.",
         (stated,), GUESSED,
+        helped="Before the end, what happens next and when; or, if all is done, asking whether "
+        "that settles it.",
     )  # fmt: skip
 
 

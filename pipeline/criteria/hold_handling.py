@@ -1,6 +1,6 @@
 """Hold handled well: announced, with a reason, and thanked for on return."""
 
-from pipeline.criteria.view import Thresholds, Verdict, View, quote_turn
+from pipeline.criteria.view import Thresholds, Verdict, View, place, quote_turn
 from pipeline.records import AnswerValue, Hold
 
 THRESHOLDS = frozenset({"longest_hold_s", "most_holds_count"})
@@ -19,27 +19,53 @@ def judge(seen: View, thresholds: Thresholds) -> Verdict:
     if turn is None:
         return Verdict("cannot_tell", "Nothing was said around the hold that could be judged.")
 
-    def verdict(answer: AnswerValue, reason: str, hold: Hold) -> Verdict:
+    def verdict(answer: AnswerValue, reason: str, hold: Hold, lacks: str = "") -> Verdict:
         near = _turn_before(seen, hold)
-        return Verdict(answer, reason, (quote_turn(seen, turn if near is None else near, "hold"),))
+        at = turn if near is None else near
+        helped = f"{lacks} {place(seen, at)}." if lacks else None
+        return Verdict(answer, reason, (quote_turn(seen, at, "hold"),), helped=helped)
 
     for hold in holds:
         if not hold.announced:
-            return verdict("missed", "A hold came without announcement.", hold)
+            return verdict(
+                "missed",
+                "A hold came without announcement.",
+                hold,
+                "Asking before the hold, with the reason and how long it takes,",
+            )
     for hold in holds:
         if hold.duration_s > thresholds["longest_hold_s"]:
-            return verdict("missed", f"A hold lasted {_length(hold)} without an update.", hold)
+            return verdict(
+                "missed",
+                f"A hold lasted {_length(hold)} without an update.",
+                hold,
+                "Coming back within two minutes with an update, or offering a callback,",
+            )
     times = sum(not hold.continued for hold in holds)
     if times > thresholds["most_holds_count"]:
-        return verdict("missed", f"The customer was put on hold {times} times.", holds[-1])
+        return verdict(
+            "missed",
+            f"The customer was put on hold {times} times.",
+            holds[-1],
+            "One hold for everything, or a callback, instead of one more hold",
+        )
     lacking = [h for h in holds if not (h.reason_given and h.thanked)]
     if not lacking:
         return verdict("met", "Every hold was announced, explained and thanked for.", holds[0])
     if any(not h.reason_given and not h.thanked for h in lacking):
-        return verdict("missed", "A hold was announced, but neither explained nor thanked for.",
-                       lacking[0])  # fmt: skip
+        return verdict(
+            "missed",
+            "A hold was announced, but neither explained nor thanked for.",
+            lacking[0],
+            "Saying why, and thanking for the wait after the hold",
+        )
     what = "thanked for" if lacking[0].reason_given else "explained"
-    return verdict("partial", f"A hold was announced but not {what}.", lacking[0])
+    lacks = (
+        "Thanking for the wait after the hold"
+        if lacking[0].reason_given
+        else ("Saying what the hold is for")
+    )
+    return verdict("partial", f"A hold was announced but not {what}.", lacking[0], lacks)
 
 
 def _length(hold: Hold) -> str:

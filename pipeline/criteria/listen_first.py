@@ -9,6 +9,7 @@ from pipeline.criteria.view import (
     Thresholds,
     Verdict,
     View,
+    place,
     quote,
     quote_turn,
 )  # fmt: skip
@@ -35,6 +36,7 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
         return Verdict(
             "missed", "The agent cut the customer off while the issue was being stated.",
             (stated, quote_turn(seen, turn, "interruption")) if turn is not None else (stated,),
+            helped=f"Letting the customer finish {place(seen, found.issue)} before speaking.",
         )  # fmt: skip
     unheeded = _unheeded(seen, found)
     if unheeded:
@@ -56,6 +58,8 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
     return Verdict(
         "partial", "The customer could speak, but no question or restatement came first.",
         (stated,), GUESSED,
+        helped=f"A question about the issue, or saying it back, after {place(seen, found.issue)} "
+        "and before offering anything.",
     )  # fmt: skip
 
 
@@ -68,6 +72,8 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
         return Verdict(
             "missed", "The agent doubted what the customer said.",
             (stated, quote(seen, doubted, "doubt")),
+            helped=f"Taking the customer's word {place(seen, doubted.turn)}, and asking only what "
+            "is needed to help.",
         )  # fmt: skip
     reply = standing_violation(seen, ("agent_insult", "belittling"))
     again = seen.first("not_heard", start=found.issue + 1)
@@ -75,11 +81,15 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
         return Verdict(
             "missed", "The agent brushed the issue aside instead of hearing it.",
             (stated, quote(seen, reply, "brushed aside")), INFERRED,
+            helped=f"A question about the issue {place(seen, reply.turn)} instead of brushing it "
+            "aside.",
         )  # fmt: skip
     if again:
         return Verdict(
             "missed", "The customer had to say it again because it was not heeded.",
             (stated, quote(seen, again, "has to repeat")), INFERRED,
+            helped=f"Saying the issue back before {place(seen, again.turn)}, so that the customer "
+            "need not repeat it.",
         )  # fmt: skip
     return None
 

@@ -1,10 +1,15 @@
 """No talking over: the agent's competitive interruptions. Backchannels are never counted."""
 
+from collections.abc import Sequence
+
 from pipeline.criteria.occasion import occasion
 from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import Thresholds, Verdict, View, quote_turn
+from pipeline.records import Interruption
 
 THRESHOLDS = frozenset({"issue_end_tolerance_s", "partial_up_to_count"})
+# So many moments are named to the agent.
+MOST_NAMED = 3
 
 
 def judge(seen: View, thresholds: Thresholds) -> Verdict:
@@ -33,6 +38,18 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
         return Verdict("cannot_tell", "The words of the interruption are not in the transcript.")
     inside = interruptions_in_issue(seen, occasion(seen), thresholds["issue_end_tolerance_s"])
     if len(cuts) <= thresholds["partial_up_to_count"] and not inside:
-        return Verdict("partial", "The agent talked over the customer once.", evidence)
+        return Verdict(
+            "partial", "The agent talked over the customer once.", evidence,
+            helped=f"Waiting for the end of the customer's sentence {_when(cuts)}.",
+        )  # fmt: skip
     count = f"{len(cuts)} times" if len(cuts) > 1 else "while the issue was being stated"
-    return Verdict("missed", f"The agent talked over the customer {count}.", evidence)
+    return Verdict(
+        "missed", f"The agent talked over the customer {count}.", evidence,
+        helped=f"Waiting for the end of the customer's sentence {_when(cuts)}.",
+    )  # fmt: skip
+
+
+def _when(cuts: Sequence[Interruption]) -> str:
+    """The moments of the first few interruptions."""
+    times = [f"{int(cut.at_s) // 60}:{int(cut.at_s) % 60:02d}" for cut in cuts[:MOST_NAMED]]
+    return f"at {', '.join(times)}" + (" and later" if len(cuts) > MOST_NAMED else "")

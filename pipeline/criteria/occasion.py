@@ -15,8 +15,8 @@ SUBSTANCE_WORDS = 6
 
 _SUBSTANCE = (
     "clarifying_question", "restatement", "acknowledgement", "reassurance", "apology_for_issue",
-    "solution", "refusal", "blame", "excuse", "belittling", "doubting", "calm_down",
-    "agent_insult", "vague_promise", "answer",
+    "solution", "refusal", "blame_customer", "blame_other", "excuse", "belittling", "doubting",
+    "calm_down", "agent_insult", "vague_promise", "answer",
 )  # fmt: skip
 _NOT_SUBSTANCE = ("greeting", "identity_check", "ask_repeat", "hold_announcement", "hold_thanks")
 

@@ -1,22 +1,36 @@
 """Positive language: no refusal without an alternative, no blame, no excuse."""
 
 from pipeline.criteria.empathize import standing_violation
-from pipeline.criteria.view import INFERRED, PLAIN, Thresholds, Verdict, View, quote, quote_turn
+from pipeline.criteria.view import (
+    INFERRED,
+    PLAIN,
+    Thresholds,
+    Verdict,
+    View,
+    place,
+    quote,
+    quote_turn,
+)  # fmt: skip
 from pipeline.records import Cue
 
 THRESHOLDS: frozenset[str] = frozenset()
 
 
 def judge(seen: View, _: Thresholds) -> Verdict:
-    said = standing_violation(seen, ("blame", "excuse"))
+    said = standing_violation(seen, ("blame_customer", "blame_other", "excuse"))
     if said:
-        what = "blamed somebody" if said.id == "blame" else "made an excuse"
-        return Verdict("missed", f"The agent {what}.", (quote(seen, said, said.id),))
+        kind = "excuse" if said.id == "excuse" else "blame"
+        what = "made an excuse" if kind == "excuse" else "blamed somebody"
+        return Verdict(
+            "missed", f"The agent {what}.", (quote(seen, said, kind),),
+            helped=f"What will be done, in place of the {kind} {place(seen, said.turn)}.",
+        )  # fmt: skip
     wall = _wall(seen)
     if wall:
         return Verdict(
             "missed", "The agent refused and offered nothing instead.",
             (quote(seen, wall, "refusal without an alternative"),), INFERRED,
+            helped=f"An alternative in the same breath as the refusal {place(seen, wall.turn)}.",
         )  # fmt: skip
     agents = [i for i in seen.turns_of("agent") if not seen.is_token(i)]
     if not agents:

@@ -9,6 +9,7 @@ from pipeline.criteria.view import (
     Thresholds,
     Verdict,
     View,
+    place,
     quote,
     quote_turn,
 )  # fmt: skip
@@ -31,7 +32,8 @@ def judge(seen: View, _: Thresholds) -> Verdict:
 def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> Verdict:
     if found.outbound and seen.first("wants_no_contact", start=start):
         return _judge_contact(seen, start, stated)
-    solutions = [c for c in seen.all("solution", start=start) if not seen.has(c.turn, *HOSTILE)]
+    offered = seen.all("solution", "alternative", "transfer", "contact_stopped", start=start)
+    solutions = [c for c in offered if not seen.has(c.turn, *HOSTILE)]
     refusal = seen.last("refusal", start=start)
     hostile = seen.last(*HOSTILE, start=start)
     pleased = seen.last("satisfied", start=start + 1)
@@ -44,6 +46,8 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
             return Verdict(
                 "partial", "A way out was only pointed at, hedged or grudging.",
                 (stated, shown), INFERRED,
+                helped=f"Starting it oneself {place(seen, solutions[-1].turn)}: a named action, "
+                "done now.",
             )  # fmt: skip
         return Verdict(
             "met", "The agent settled the matter or set a concrete action in motion.",
@@ -51,20 +55,25 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
         )  # fmt: skip
     answer = seen.last("answer", start=start)
     weak = seen.last("vague_promise", start=start) or hedged
-    if refusal and not (weak and weak.turn > refusal.turn):
+    if refusal and not (weak and weak.turn >= refusal.turn):
         return Verdict(
             "missed", "The agent refused or did not know, and offered nothing instead.",
             (stated, quote(seen, refusal, "refusal")), INFERRED,
+            helped=f"With the refusal {place(seen, refusal.turn)}, what is possible instead: "
+            "another way, another person, another day.",
         )  # fmt: skip
     if weak and not (answer and pleased):
         return Verdict(
             "partial", "The agent only promised in general terms; no action was named.",
             (stated, quote(seen, weak, "vague promise")), INFERRED,
+            helped=f"A named action in place of the promise {place(seen, weak.turn)}: what is "
+            "done, and by whom.",
         )  # fmt: skip
     if hostile and not pleased:
         return Verdict(
             "missed", "The agent dismissed the issue and offered nothing.",
             (stated, quote(seen, hostile, "dismissal")), INFERRED,
+            helped=f"An offer in place of the dismissal {place(seen, hostile.turn)}.",
         )  # fmt: skip
     content = answer or pleased
     if content:
@@ -72,7 +81,10 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
         return Verdict(
             "met", "The agent answered the question.", (stated, quote(seen, content, what)), GUESSED
         )
-    return Verdict("missed", "Nothing was offered for the issue.", (stated,), GUESSED)
+    return Verdict(
+        "missed", "Nothing was offered for the issue.", (stated,), GUESSED,
+        helped=f"A fix, an answer or a named action for the issue {place(seen, start)}.",
+    )  # fmt: skip
 
 
 def _judge_contact(seen: View, start: int, stated: Evidence) -> Verdict:
@@ -86,6 +98,7 @@ def _judge_contact(seen: View, start: int, stated: Evidence) -> Verdict:
     return Verdict(
         "missed", "The customer wants no more calls, and the agent did nothing about it.",
         (stated,), INFERRED,
+        helped=f"Taking the customer off the list, and saying so, after {place(seen, start)}.",
     )  # fmt: skip
 
 

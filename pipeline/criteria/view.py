@@ -26,12 +26,16 @@ _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judge's answer, before points are given for it."""
+    """A judge's answer, before points are given for it.
+
+    ``helped`` says what would have met a missed or partial criterion, and where in the call.
+    """
 
     answer: AnswerValue
     reason: str
     evidence: tuple[Evidence, ...] = ()
     confidence: float = PLAIN
+    helped: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,14 @@ def view(facts: CallFacts, cues: Iterable[Cue]) -> View:
     for cue in ordered:
         by_id.setdefault(cue.id, []).append(cue)
     return View(facts, ordered, {name: tuple(found) for name, found in by_id.items()})
+
+
+def place(seen: View, turn: int) -> str:
+    """Where a turn is, in words: "at 1:05", or "in turn 7" where there are no times."""
+    start_s = seen.turns[turn].start_s
+    if start_s is None:
+        return f"in turn {turn + 1}"
+    return f"at {int(start_s) // 60}:{int(start_s) % 60:02d}"
 
 
 def quote(seen: View, cue: Cue, what: str) -> Evidence:
