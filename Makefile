@@ -1,4 +1,4 @@
-# make install | demo | test | check | bench | lock. Everything lives in .venv; nothing else is touched.
+# make install | demo | test | check | bench | train | lock. Everything lives in .venv; nothing else is touched.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := uv==0.13.9
 
-.PHONY: install demo test check bench format lock clean
+.PHONY: install demo test check bench train format lock clean
 
 install: $(STAMP)
 
@@ -41,6 +41,10 @@ SPEECH ?= samples
 bench: install
 	$(BIN)/python -m tests.bench --calls $(CALLS) --seed $(SEED) --speech "$(SPEECH)" \
 	    $(if $(OUT),--out "$(OUT)")
+
+# Learns the tagger of dialogue moves anew (half an hour); writes into rubrics/cues/en.
+train: install
+	$(BIN)/python -m pipeline.training
 
 format: install
 	$(BIN)/ruff check --fix .

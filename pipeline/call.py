@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 from pipeline import activity, audio, findings, roles, separate, sound, third_parties
@@ -15,9 +14,6 @@ from pipeline.score import score
 from pipeline.second_opinion import beside
 from pipeline.tagger import load_tagger
 from pipeline.voices import take_turns
-
-_shipped_cues = cache(load_cues)  # reading and compiling them takes half a second
-
 
 def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
     """Everything that can be heard in a recording: the words, who says them, how it sounds.
@@ -39,14 +35,14 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         recording.samples, parts.to_recognise(), metadata.language
     )
     voices = parts.voices(script.channels)
-    cue_set = _shipped_cues(script.language) if script.language else None
+    cue_set = load_cues(script.language) if script.language else None
     if cue_set is not None:
         voices = third_parties.set_apart(voices, cue_set)
     said = take_turns(voices)
     cast = roles.cast(voices, said, metadata, cue_set)
     turns = tuple(replace(turn, role=cast.role_of[voice]) for voice, turn in said)
     moves = read_moves(turns, script.language)
-    cues = cue_set.find(turns, moves) if cue_set else ()
+    cues = cue_set.find(turns) if cue_set else ()
     facts = CallFacts(
         metadata=metadata,
         turns=turns,

@@ -206,18 +206,29 @@ def doctor() -> None:
 def check_rubric(
     file: Annotated[str, typer.Argument(metavar="FILE", help="Rubric file or name.")],
 ) -> None:
-    """Check a rubric; a mistake is named with file, line and key.
+    """Check a rubric: mistakes with file, line and key, and what is vague, double or never met.
+
+    Exit status: 0 all well; 1 there are doubts; 2 there is a mistake.
 
     \b
     Example:
       callscore rubric check my-rubric.yaml
     """
     with _bad_arguments():
+        from pipeline.cues import cues_folder
+        from pipeline.dialogues import read_dialogues
         from pipeline.rubric import load_rubric
+        from pipeline.rubric_review import review
 
         rubric = load_rubric(file)
+        samples = read_dialogues(cues_folder(rubric.default_language) / "dialogues")
+        doubts = review(rubric, samples)
+    for doubt in doubts:
+        typer.echo(f"{doubt.criterion}: {doubt.kind}: {doubt.advice}")
     count = len(rubric.criteria)
-    typer.echo(f"{rubric.id} version {rubric.version}: {count} criteria, no mistakes.")
+    found = f"{len(doubts)} doubts" if doubts else "no mistakes"
+    typer.echo(f"{rubric.id} version {rubric.version}: {count} criteria, {found}.")
+    raise typer.Exit(SOME_FAILED if doubts else 0)
 
 
 @rubric_app.command("diff")

@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,11 +25,11 @@ NOT_CUES = ("words.yaml", "durations.yaml")
 CUES_DIR = Path(__file__).resolve().parent.parent / "rubrics" / "cues"
 # How far back a guard ("not_after") may reach, in characters: about eight words.
 GUARD_REACH = 60
-# How a language's tagger and patterns are weighed; ``make train`` writes it.
-WEIGHING_FILE = "moves.json"
+# How sure a language's tagger and patterns are; ``make train`` writes it.
+LEARNT_FILE = "moves.json"
 # What the tagger does not report is about so likely.
 SURELY_NOT = 0.02
-# Less likely cues change no answer and hardly its confidence.
+# What is less likely changes no answer and hardly its confidence.
 LIKELY_FROM = 0.1
 
 
@@ -78,10 +79,11 @@ class CueDefinition:
 
 
 class Weighing(BaseModel):
-    """How the tagger's and the patterns' word for a cue are weighed, as learnt from dialogues.
+    """How sure the tagger and the patterns are of a cue, as learnt from dialogues held back.
 
-    The probability is the logistic function of ``bias + tagger * logit(p) + pattern * found``; the
-    cue is taken as there from ``counts_from`` on.
+    The probability is the logistic function of ``bias + tagger * logit(p) + pattern * found``. What
+    the tagger alone finds counts from ``counts_from`` on; what a pattern finds does not count below
+    ``rules_out_below``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -90,12 +92,26 @@ class Weighing(BaseModel):
     tagger: float
     pattern: float
     counts_from: float
+    rules_out_below: float
 
     def probability(self, by_tagger: float, by_pattern: bool) -> float:
         """How likely a cue is there, to three decimals."""
         p = min(max(by_tagger, SURELY_NOT), 1 - SURELY_NOT)
         weight = self.bias + self.tagger * math.log(p / (1 - p)) + self.pattern * by_pattern
         return round(1 / (1 + math.exp(-weight)), 3)
+
+
+class Learnt(BaseModel):
+    """What was learnt about a language's cues, beside the tagger itself.
+
+    ``certainty`` are pairs of a share of plausible readings that agree and how often an answer with
+    that share was right (:mod:`pipeline.certainty`).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cues: dict[str, Weighing] = {}
+    certainty: list[tuple[float, float]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +126,7 @@ class CueSet:
     hash: str
     durations: Durations | None = None
     lists: Mapping[str, str] = field(default_factory=dict)
-    weighing: Mapping[str, Weighing] = field(default_factory=dict)
+    learnt: Learnt = field(default_factory=Learnt)
 
     def define(self, entry: CueEntry) -> CueDefinition:
         """A cue in this set's word lists. Raises PatternError."""
@@ -126,36 +142,39 @@ class CueSet:
         return tuple(cue for cue in self.likely(turns, moves) if self.counts(cue))
 
     def counts(self, cue: Cue) -> bool:
-        """Whether a cue is likely enough to be taken as there."""
-        weighing = self.weighing.get(cue.id)
-        return weighing is None or cue.probability >= weighing.counts_from
+        """Whether a cue that may be there is taken as there."""
+        weighing = self.learnt.cues.get(cue.id)
+        if weighing is None:
+            return cue.by_pattern
+        below = weighing.rules_out_below if cue.by_pattern else weighing.counts_from
+        return cue.probability >= below
 
     def likely(self, turns: Sequence[Turn], moves: Sequence[Move] | None = None) -> tuple[Cue, ...]:
         """Every cue that may be there, with its probability: by patterns, by ``moves``, or both.
 
-        Without ``moves`` (None: no tagger read the words) the patterns alone decide.
+        Without ``moves`` (None: no tagger read the words) there are only the patterns.
         """
-        read = {(move.turn, move.id): move for move in moves or ()}
+        of_turn: dict[int, dict[str, Move]] = {}
+        for move in moves or ():
+            of_turn.setdefault(move.turn, {})[move.id] = move
+        weighing = self.learnt.cues if moves is not None else {}
         found: list[Cue] = []
         for index, turn in enumerate(turns):
             if turn.role not in ("agent", "customer"):
                 continue
-            hits = self._hits(turn)
-            weighed = self.weighing if moves is not None else {}
+            read, hits = of_turn.get(index, {}), self._hits(turn)
             named = {name for *_, name in hits}
-            for move in [m for (at, _), m in read.items() if at == index]:
-                if move.id in weighed and move.id not in named:
-                    hits.append((move.start, move.end, move.id))
+            for name in weighing.keys() & read.keys() - named:
+                hits.append((read[name].start, read[name].end, name))
             for start, end, name in sorted(hits):
                 probability = 1.0
-                if name in weighed:
-                    said_so = read.get((index, name))
-                    by_tagger = said_so.probability if said_so else 0.0
-                    probability = weighed[name].probability(by_tagger, name in named)
-                if probability >= LIKELY_FROM:
+                if name in weighing:
+                    by_tagger = read[name].probability if name in read else 0.0
+                    probability = weighing[name].probability(by_tagger, name in named)
+                if name in named or probability >= LIKELY_FROM:
                     begin_s, end_s = words_time(turn, start, end)
                     said = turn.text[start:end]
-                    found.append(Cue(name, index, said, begin_s, end_s, probability))
+                    found.append(Cue(name, index, said, begin_s, end_s, probability, name in named))
         return tuple(found)
 
     def _hits(self, turn: Turn) -> list[tuple[int, int, str]]:
@@ -218,9 +237,17 @@ def cues_folder(language: str, folder: Path = CUES_DIR) -> Path:
 def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     """The cues of a language ("en", "en-GB"); None where there are none."""
     place = cues_folder(language, folder)
-    code = place.name
     if not place.is_dir():
         return None
+    return _shipped_cues(place) if folder == CUES_DIR else _read_cues(place)
+
+
+@cache
+def _shipped_cues(place: Path) -> CueSet:
+    return _read_cues(place)  # reading and compiling them takes half a second
+
+
+def _read_cues(place: Path) -> CueSet:
     lists, list_content = _word_lists(place / "words.yaml")
     definitions: dict[str, CueDefinition] = {}
     positions: dict[str, tuple[YamlFile, int]] = {}
@@ -249,10 +276,9 @@ def load_cues(language: str, folder: Path = CUES_DIR) -> CueSet | None:
     timed = place / "durations.yaml"
     durations = read_durations(read_yaml(timed)) if timed.exists() else None
     spoken = durations.words.model_dump() if durations else None
-    weighing = _weighing(place / WEIGHING_FILE)
-    weighed = {name: w.model_dump() for name, w in weighing.items()}
-    hashed = digest([list_content, content, spoken, weighed])
-    return CueSet(code, tuple(definitions.values()), hashed, durations, lists, weighing)
+    learnt = _learnt(place / LEARNT_FILE)
+    hashed = digest([list_content, content, spoken, learnt.model_dump()])
+    return CueSet(place.name, tuple(definitions.values()), hashed, durations, lists, learnt)
 
 
 def _word_lists(path: Path) -> tuple[dict[str, str], Any]:
@@ -272,11 +298,11 @@ def _word_lists(path: Path) -> tuple[dict[str, str], Any]:
     return lists, content
 
 
-def _weighing(path: Path) -> dict[str, Weighing]:
+def _learnt(path: Path) -> Learnt:
     if not path.exists():
-        return {}
+        return Learnt()
     try:
-        return TypeAdapter(dict[str, Weighing]).validate_json(path.read_bytes())
+        return Learnt.model_validate_json(path.read_bytes())
     except ValidationError as error:
         raise RubricError(f"{path}: {error.errors()[0]['msg']}; restore it") from None
 

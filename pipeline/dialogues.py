@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import cast
 
 from pipeline.errors import RubricError
-from pipeline.records import AnswerValue, CallFacts, Direction, Engines, Metadata, Role, Turn
+from pipeline.records import AnswerValue, CallFacts, Direction, Engines, Metadata, Move, Role, Turn
 
 _PIECE = re.compile(r"\{([^}]*)\}|[^{}]+?(?:[.?!…]+(?=[\s{\"')]|$)|(?=\{)|$)", re.DOTALL)
 _ROLES: dict[str, Role] = {"A": "agent", "C": "customer"}
@@ -51,6 +51,19 @@ class Dialogue:
         """Who wrote it: dialogues of one writer are never split between learning and testing."""
         return self.id.partition("-")[0]
 
+    def moves(self) -> tuple[Move, ...]:
+        """The labels as a tagger would give them that is always right.
+
+        What a customer says against an outbound call is an objection, in the words of the cues.
+        """
+        rename = {"issue": "outbound_objection"} if self.direction == "outbound" else {}
+        return tuple(
+            Move(rename.get(move, move), turn, part.start, part.end, 1.0)
+            for turn, parts in enumerate(self.stretches)
+            for part in parts
+            for move in sorted(part.moves)
+        )
+
     def facts(self) -> CallFacts:
         """As a call that came transcribed; the direction is left to be found out."""
         return CallFacts(
@@ -58,6 +71,7 @@ class Dialogue:
             turns=self.turns,
             engines=Engines("given", "given", "given"),
             language="en",
+            moves=self.moves(),
         )
 
 

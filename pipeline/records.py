@@ -55,7 +55,8 @@ class Cue:
     """A dialogue move found in a turn's words (``id`` is the cue's, e.g. ``apology_for_issue``).
 
     ``turn`` is the index of the turn, ``quote`` the words of it that make the move,
-    ``probability`` (0 to 1) how likely it is that they do.
+    ``probability`` (0 to 1) how likely it is that they do; ``by_pattern`` says whether a pattern
+    found it or the tagger alone.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Cue:
     start_s: float | None = None
     end_s: float | None = None
     probability: float = 1.0
+    by_pattern: bool = True
 
 
 @dataclass(frozen=True, slots=True)

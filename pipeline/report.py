@@ -135,6 +135,9 @@ def answers_table(result: Mapping[str, Any]) -> Table:
         for evidence in by_agent[:1]:
             why.append(f"\n{clock(evidence['start_s'])} {evidence['role']}: ", style="dim")
             why.append(f"“{shorten(evidence['quote'], QUOTE_WIDTH)}”", style="italic")
+        if criterion["would_have_helped"]:
+            why.append("\nWould have helped: ", style="bold")
+            why.append(criterion["would_have_helped"])
         table.add_row(label(criterion["id"]), ANSWERS[criterion["answer"]], points(criterion), why)
     return table
 

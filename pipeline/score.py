@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from pipeline.certainty import Readings, plausible
 from pipeline.criteria import JUDGES, Judge, declared
 from pipeline.criteria.conditions import check
 from pipeline.criteria.view import Verdict, View, view
@@ -23,11 +24,14 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
     cues = rubric.cues_for(facts.language or facts.metadata.language)
     sides = _sides_reason(facts)
     # Cues depend on who speaks; where that is unsure there are none.
-    found = cues.find(facts.turns, facts.moves) if cues and sides is None else ()
-    seen = view(facts, _sure(found, facts, rubric))
-    short = _short_reason(facts, rubric.cannot_tell)
+    found = cues.likely(facts.turns, facts.moves) if cues and sides is None else ()
+    likely = _sure(found, facts, rubric)
+    seen = view(facts, filter(cues.counts, likely) if cues else ())
+    # What nobody weighed is no more or less likely: only the tagger knows of doubts.
+    doubts = plausible(facts, likely, cues.learnt) if cues and facts.moves is not None else None
+    blind = _short_reason(facts, rubric.cannot_tell) or sides
     results = tuple(
-        _result(criterion, _judge(criterion, seen, short, sides, cues is not None, rubric))
+        _result(criterion, _judge(criterion, seen, doubts, blind, cues is not None, rubric))
         for criterion in rubric.criteria
     )
     uncapped, coverage = _total(results)
@@ -44,11 +48,11 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
 
 
 def _judge(
-    criterion: Criterion, seen: View, short: str | None, sides: str | None,
+    criterion: Criterion, seen: View, doubts: Readings | None, blind: str | None,
     has_cues: bool, rubric: Rubric,
 ) -> Verdict:  # fmt: skip
     judge = judge_of(criterion)
-    reason = short or sides
+    reason = blind
     if reason is None and judge.reads_words and not has_cues:
         language = seen.facts.language or seen.facts.metadata.language
         reason = f"There are no cues for the language {language!r}."
@@ -64,13 +68,23 @@ def _judge(
     verdict = judge.decide(seen, criterion.thresholds)
     if verdict.answer == "met" and judge.met_needs_words and not has_cues:
         return Verdict("cannot_tell", "What was said cannot be judged in this language.")
-    verdict = replace(verdict, confidence=verdict.confidence * seen.facts.roles_confidence)
+    if not judge.reads_words:
+        return _less_sure(verdict, seen.facts.roles_confidence)
+    if doubts is not None:
+        sure = doubts.confidence(
+            verdict.answer, lambda read: judge.decide(read, criterion.thresholds).answer
+        )
+        verdict = replace(verdict, confidence=sure)
     certainty = _probability(seen, verdict.evidence)
-    if certainty is None or not judge.reads_words:
-        return verdict
+    if certainty is None:
+        return _less_sure(verdict, seen.facts.roles_confidence)
     if verdict.answer in SHARE and certainty < rubric.cannot_tell.word_probability_below:
         return Verdict("cannot_tell", "The words that matter were not recognised surely enough.")
-    return replace(verdict, confidence=verdict.confidence * certainty)
+    return _less_sure(verdict, certainty * seen.facts.roles_confidence)
+
+
+def _less_sure(verdict: Verdict, factor: float) -> Verdict:
+    return replace(verdict, confidence=verdict.confidence * factor)
 
 
 def judge_of(criterion: Criterion) -> Judge:
@@ -190,10 +204,11 @@ def _certainty(turn: Turn, quote: str) -> float | None:
 
 
 def _sure(cues: Iterable[Cue], facts: CallFacts, rubric: Rubric) -> list[Cue]:
-    """Without what would fail the agent but was not recognised surely enough."""
+    """Without what would fail the agent but was not recognised or understood surely enough."""
     fatal = {rule.cue for rule in rubric.auto_fail}
     below = rubric.cannot_tell.word_probability_below
     return [
         cue for cue in cues
-        if cue.id not in fatal or (_certainty(facts.turns[cue.turn], cue.quote) or 1.0) >= below
+        if cue.id not in fatal
+        or (cue.by_pattern and (_certainty(facts.turns[cue.turn], cue.quote) or 1.0) >= below)
     ]  # fmt: skip

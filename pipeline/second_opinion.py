@@ -168,7 +168,7 @@ def _read_reply(body: Any) -> _Reply:
         raise _Failed("the reply was cut off")
     try:
         return _Reply.model_validate(json.loads(_unfenced(content)))
-    except (ValidationError, ValueError, TypeError):
+    except (ValidationError, ValueError, TypeError, AttributeError):
         raise _Failed("the reply is not the JSON that was asked for") from None
 
 

@@ -224,7 +224,9 @@ class Store:
             known = select(RubricRow.hash).where(RubricRow.hash == rubric_hash)
             if session.scalar(known) is None:
                 session.add(
-                    RubricRow(hash=rubric_hash, files_json=json.dumps(files), stored_at=_now())
+                    RubricRow(
+                        hash=rubric_hash, files_json=json.dumps(dict(files)), stored_at=_now()
+                    )
                 )
 
         self._write_once(write)

@@ -7,7 +7,7 @@ import pytest
 from pipeline.batch import Batch, give_up, score_one
 from pipeline.errors import RecordingError, TransientError
 from pipeline.find import Found
-from pipeline.rubric import load_rubric
+from pipeline.rubric import load_rubric, load_rubrics
 
 
 class NoEngines:
@@ -22,7 +22,7 @@ class NoEngines:
 
 @pytest.fixture
 def batch(settings, store) -> Batch:
-    return Batch(store.start_batch("test"), settings, load_rubric("leap"), NoEngines(), store)
+    return Batch(store.start_batch("test"), settings, load_rubrics("leap", {}), NoEngines(), store)
 
 
 @pytest.fixture
@@ -47,7 +47,10 @@ def test_scores_once(recording, batch, listener):
 
 def test_another_rubric_listens_to_nothing(recording, batch, listener):
     first = score_one(Found(recording), batch)
-    other = replace(batch, rubric=replace(batch.rubric, hash="another"))
+    other = replace(
+        batch,
+        rubrics=replace(batch.rubrics, default=replace(batch.rubrics.default, hash="another")),
+    )
     second = score_one(Found(recording), other)
     assert second.status == "scored"
     assert second.result_id != first.result_id

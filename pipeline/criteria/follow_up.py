@@ -49,8 +49,16 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
                 (stated, quote(seen, step, "next step"), quote(seen, when, "time or manner")),
             )  # fmt: skip
     vague = seen.last("vague_promise", start=start)
+    promised = steps[-1] if steps else vague
+    if promised and seen.first("asks_next", start=promised.turn):
+        return Verdict(
+            "missed", "The customer asked what happens next and got neither a time nor a manner.",
+            (stated, quote(seen, promised, "next step")), INFERRED,
+            helped=f"A time and a manner for the step named {place(seen, promised.turn)}, when the "
+            "customer asked for it.",
+        )  # fmt: skip
     closing = seen.last("more_help", "recap", start=start)
-    if closing and settled and not (vague and not steps and _unanswered(seen, vague.turn)):
+    if closing and settled and not steps:
         return Verdict(
             "met", "The agent confirmed that the matter is finished or asked whether it is.",
             (stated, quote(seen, closing, "confirmation")), INFERRED,
@@ -63,7 +71,6 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             helped=f"With the wait {place(seen, waited.turn)}, what will happen, by when, and how "
             "the customer will hear of it.",
         )  # fmt: skip
-    promised = steps[-1] if steps else vague
     if promised:
         return Verdict(
             "partial", "The agent named a next step without a time or a manner.",
@@ -77,8 +84,3 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
         helped="Before the end, what happens next and when; or, if all is done, asking whether "
         "that settles it.",
     )  # fmt: skip
-
-
-def _unanswered(seen: View, promise: int) -> bool:
-    """After the promise the customer asks what happens next."""
-    return seen.first("asks_next", start=promise) is not None

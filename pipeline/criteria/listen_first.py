@@ -68,7 +68,7 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
     assert found.issue is not None
     stated = quote_turn(seen, found.issue, "issue")
     doubted = seen.first("doubting", start=found.issue)
-    if doubted:
+    if doubted and _said_again(seen, doubted.turn):
         return Verdict(
             "missed", "The agent doubted what the customer said.",
             (stated, quote(seen, doubted, "doubt")),
@@ -92,6 +92,12 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
             "need not repeat it.",
         )  # fmt: skip
     return None
+
+
+def _said_again(seen: View, doubted: int) -> bool:
+    """The customer's next turn after a doubt states it once more."""
+    after = seen.turns_of("customer", doubted + 1)[:1]
+    return any(seen.has(turn, "not_heard", "complaint", "issue", "distress") for turn in after)
 
 
 def _understanding(seen: View, found: Occasion) -> Cue | None:

@@ -57,20 +57,7 @@ def occasion(seen: View) -> Occasion:
             if seen.has(c.turn, "outbound_objection", "repeat_contact", "complaint")
         ]
     distress = seen.all("distress", "third_party_harm", "abuse_insult", "abuse_profanity")
-    # An agent who heard the call acted on it: where the customer's own words for it are not known,
-    # acknowledging a feeling tells of one, and together with an apology of a complaint.
-    unnamed = issue if not complaints and not distress else None
-    if unnamed is not None and seen.first("acknowledgement", start=unnamed):
-        if seen.first("apology_for_issue", start=unnamed):
-            complaints = [_whole_turn("complaint", seen, unnamed)]
-        else:
-            distress = [_whole_turn("distress", seen, unnamed)]
     return Occasion(issue, response, issue_turns, tuple(complaints), tuple(distress), outbound)
-
-
-def _whole_turn(name: str, seen: View, turn: int) -> Cue:
-    said = seen.turns[turn]
-    return Cue(name, turn, said.text, said.start_s, said.end_s)
 
 
 def is_outbound(seen: View) -> bool:

@@ -55,7 +55,7 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
         )  # fmt: skip
     answer = seen.last("answer", start=start)
     weak = seen.last("vague_promise", start=start) or hedged
-    if refusal and not (weak and weak.turn >= refusal.turn):
+    if refusal and not weak:
         return Verdict(
             "missed", "The agent refused or did not know, and offered nothing instead.",
             (stated, quote(seen, refusal, "refusal")), INFERRED,
