@@ -15,6 +15,7 @@ from pipeline.second_opinion import beside
 from pipeline.tagger import load_tagger
 from pipeline.voices import take_turns
 
+
 def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
     """Everything that can be heard in a recording: the words, who says them, how it sounds.
 

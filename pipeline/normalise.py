@@ -10,6 +10,7 @@ import re
 import unicodedata
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 
 # A word of the original: a censored swear word, a number, or letters with inner apostrophes.
 _TOKEN = re.compile(
@@ -160,6 +161,8 @@ _NUMBER_WORDS = _words(
     """
 )
 CENSORED = "expletive"
+# A call's turns are looked at many times over; a long call has some hundred.
+CACHED_TURNS = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ class Normalised:
         return self.spans[first][0], self.spans[last][1]
 
 
+@lru_cache(maxsize=CACHED_TURNS)
 def normalise(text: str) -> Normalised:
     """Lower case, no punctuation, contractions written out, fillers and stutters removed."""
     plain = _NOTE.sub(lambda note: " " * len(note.group()), text)

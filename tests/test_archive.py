@@ -23,7 +23,7 @@ class NoEngines:
 
 
 @pytest.fixture
-def scored(settings, store, listener, make_wav, tmp_path):
+def scored(settings, store, listener, make_wav, tmp_path):  # noqa: ARG001 - it hears for us
     """Two calls scored under the shipped rubric; the recordings are gone afterwards."""
     batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
     for number, name in enumerate(("a", "b")):
@@ -44,7 +44,9 @@ def stricter(tmp_path):
         '      met: {phrase: "my name is"}\n      helps: Saying your name.\n'
     )
     text = LEAP.replace('version: "1"', 'version: "2"')
-    path.write_text(text.replace("\n# What must never happen", rules + "\n# What must never happen"))
+    path.write_text(
+        text.replace("\n# What must never happen", rules + "\n# What must never happen")
+    )
     return path
 
 
@@ -87,7 +89,9 @@ def test_what_differs_is_named_and_no_words_are_shown(scored, settings):
 def test_altered_facts_or_a_lost_rubric_do_not_verify(scored, settings):
     change(settings, "update facts set facts_json = replace(facts_json, 'never arrived', 'came')")
     assert {r.verdict for r in verify(scored)} == {"differs"}
-    change(settings, "update rubrics set files_json = replace(files_json, 'weight: 20', 'weight: 9')")
+    change(
+        settings, "update rubrics set files_json = replace(files_json, 'weight: 20', 'weight: 9')"
+    )
     assert {r.detail[0] for r in verify(scored)} == {
         "its stored rubric was altered, or this version reads it differently"
     }
@@ -95,7 +99,8 @@ def test_altered_facts_or_a_lost_rubric_do_not_verify(scored, settings):
     assert {r.verdict for r in verify(scored)} == {"cannot_verify"}
 
 
-def test_a_call_that_is_not_stored_is_said(scored, settings):
+@pytest.mark.usefixtures("scored")
+def test_a_call_that_is_not_stored_is_said(settings):
     done = run(settings, "verify", "zzz")
     assert done.exit_code == 2
     assert "zzz" in done.output

@@ -7,7 +7,7 @@ import pytest
 from pipeline.batch import Batch, give_up, score_one
 from pipeline.errors import RecordingError, TransientError
 from pipeline.find import Found
-from pipeline.rubric import load_rubric, load_rubrics
+from pipeline.rubric import load_rubrics
 
 
 class NoEngines:

@@ -61,7 +61,14 @@ def rubric(tmp_path, criteria, more=""):
 def one(met, **parts):
     lines = [f"      {name}: {value}" for name, value in ({"met": met} | parts).items()]
     return "\n".join(
-        ["  - id: it", "    title: It", "    weight: 10", "    rules:", "      helps: Do it.", *lines]
+        [
+            "  - id: it",
+            "    title: It",
+            "    weight: 10",
+            "    rules:",
+            "      helps: Do it.",
+            *lines,
+        ]
     )
 
 
@@ -148,7 +155,9 @@ def test_applies_violated_partial(tmp_path):
 
 
 def test_only_when_goes_for_judges_of_ours_too(tmp_path):
-    only = "  - {id: a, title: A, weight: 5, judge: apologize, only_when: {metadata: {queue: QUEUE}}}"
+    only = (
+        "  - {id: a, title: A, weight: 5, judge: apologize, only_when: {metadata: {queue: QUEUE}}}"
+    )
     answers = {
         queue: score(CALL, rubric(tmp_path, only.replace("QUEUE", queue))).criteria[0].answer
         for queue in ("returns", "billing")

@@ -1,4 +1,4 @@
-"""The labelled dialogues: how they are read, that they are sound, and that the judges follow them."""
+"""The labelled dialogues: how they are read, that they are sound, that the judges follow them."""
 
 from collections import Counter
 from dataclasses import replace

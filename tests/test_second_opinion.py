@@ -54,7 +54,7 @@ class Server:
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - the name that http.server calls
+            def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 outer.requests.append(json.loads(self.rfile.read(length)))
                 outer.headers.append(dict(self.headers))
@@ -186,7 +186,7 @@ def test_a_busy_server_is_asked_twice(server, asking):
 
 
 def test_a_slow_server_is_given_up(server, asking):
-    server.replies = [lambda handler: time.sleep(0.5)]
+    server.replies = [lambda _: time.sleep(0.5)]
     hasty = asking.model_copy(update={"second_opinion_timeout_s": 0.1})
     assert "within 0.1 s" in ask(FACTS, RUBRIC, hasty).problem
 
@@ -204,7 +204,8 @@ class NoEngines:
         return "fake"
 
 
-def test_a_batch_asks_once_keeps_it_and_verifies(server, asking, store, listener, make_wav, tmp_path):
+@pytest.mark.usefixtures("listener")
+def test_a_batch_asks_once_keeps_it_and_verifies(server, asking, store, make_wav, tmp_path):
     server.replies = [completion(answer("apologize", "met", (2, "so sorry")))]
     rubrics = load_rubrics("leap", {})
     batch = Batch(store.start_batch("test"), asking, rubrics, NoEngines(), store)
@@ -235,7 +236,8 @@ def test_a_batch_scores_without_the_model_and_asks_again_next_time(
     assert listener.heard == ["a.wav"]
 
 
-def test_nothing_is_sent_unless_configured(server, settings, store, listener, make_wav, tmp_path):
+@pytest.mark.usefixtures("listener")
+def test_nothing_is_sent_unless_configured(server, settings, store, make_wav, tmp_path):
     server.replies = [completion()]
     batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
     score_one(Found(make_wav(tmp_path / "calls" / "a.wav")), batch)
