@@ -62,20 +62,21 @@ class CueDefinition:
     expression: re.Pattern[str]
     guard: re.Pattern[str] | None
 
-    def matches(self, words: Normalised) -> list[tuple[int, int]]:
-        """Where in the normalised text the move is made, unless its guard speaks against it."""
-        found = []
+    def matches(self, words: Normalised) -> tuple[list[tuple[int, int]], bool]:
+        """Where in the normalised text the move is made, and whether its guard spoke against it."""
+        found, guarded_once = [], False
         at = 0
         while match := self.expression.search(words.text, at):
             before = words.text[max(0, match.start() - GUARD_REACH) : match.start()]
-            guarded = self.guard is not None and self.guard.search(before)
+            guarded = self.guard is not None and self.guard.search(before) is not None
+            guarded_once = guarded_once or guarded
             if not guarded:
                 found.append((match.start(), match.end()))
             # A guarded match hides no later one: go on with the next word only.
             at = words.text.find(" ", match.start()) + 1 if guarded else match.end()
             if at <= match.start():
                 break
-        return found
+        return found, guarded_once
 
 
 class Weighing(BaseModel):
@@ -162,9 +163,10 @@ class CueSet:
         for index, turn in enumerate(turns):
             if turn.role not in ("agent", "customer"):
                 continue
-            read, hits = of_turn.get(index, {}), self._hits(turn)
+            read = of_turn.get(index, {})
+            hits, denied = self._hits(turn)
             named = {name for *_, name in hits}
-            for name in weighing.keys() & read.keys() - named:
+            for name in weighing.keys() & read.keys() - named - denied:
                 hits.append((read[name].start, read[name].end, name))
             for start, end, name in sorted(hits):
                 probability = 1.0
@@ -177,29 +179,41 @@ class CueSet:
                     found.append(Cue(name, index, said, begin_s, end_s, probability, name in named))
         return tuple(found)
 
-    def _hits(self, turn: Turn) -> list[tuple[int, int, str]]:
-        """Where in the turn's text the patterns of which cues are found."""
+    def _hits(self, turn: Turn) -> tuple[list[tuple[int, int, str]], set[str]]:
+        """Where in the turn's text the patterns of which cues are found, and which are denied.
+
+        A cue is denied where its words are there, but guarded ("I am not sorry") or another cue's.
+        """
         words = normalise(turn.text)
-        matches = {
-            definition.entry.id: definition.matches(words)
+        own = [
+            definition
             for definition in self.definitions
             if definition.entry.by in (turn.role, "either") and not definition.entry.counted
-        }
-        return [
-            (*words.source(start, end), definition.entry.id)
-            for definition in self.definitions
-            for start, end in matches.get(definition.entry.id, ())
-            if not any(
-                start < other_end and end > other_start
-                for rival in definition.entry.unless
-                for other_start, other_end in matches.get(rival, ())
-            )
         ]
+        matches = {definition.entry.id: definition.matches(words) for definition in own}
+        hits: list[tuple[int, int, str]] = []
+        denied: set[str] = set()
+        for definition in own:
+            name, rivals = definition.entry.id, definition.entry.unless
+            spans, guarded = matches[name]
+            kept = [
+                (start, end)
+                for start, end in spans
+                if not any(
+                    start < other_end and end > other_start
+                    for rival in rivals
+                    for other_start, other_end in matches.get(rival, ((), False))[0]
+                )
+            ]
+            hits += [(*words.source(start, end), name) for start, end in kept]
+            if not kept and (spans or guarded):
+                denied.add(name)
+        return hits, denied
 
     def count(self, name: str, turns: Sequence[Turn]) -> int:
         """How often the words of a cue occur in turns, whoever says them."""
         return sum(
-            len(definition.matches(normalise(turn.text)))
+            len(definition.matches(normalise(turn.text))[0])
             for definition in self.definitions
             if definition.entry.id == name
             for turn in turns

@@ -58,9 +58,11 @@ ONE_IS_ENOUGH = frozenset((
     "blame_customer", "blame_other", "calm_down", "agent_insult", "excuse", "refusal", "hedged",
     "just_wait", "wants_no_contact", "outbound_opening",
 ))  # fmt: skip
-# A pattern does not count where the tagger all but rules it out, if it has seen enough of the move.
-RULES_OUT_BELOW, SEEN_ENOUGH = 0.03, 30
-# Two writers of eight, whose dialogues set the certainties.
+# A pattern does not count where the tagger all but rules it out, if it has seen enough of the move;
+# what calls for empathy and an apology needs a word from both.
+RULES_OUT_BELOW, RULES_OUT_CALLS_FOR_BELOW, SEEN_ENOUGH = 0.03, 0.25, 30
+CALLS_FOR = frozenset(("complaint", "distress"))
+# Two writers of ten, whose dialogues set the certainties.
 HELD_BACK = frozenset({"w1", "w4"})
 # A move with fewer examples is left to its patterns.
 FEWEST = 12
@@ -259,8 +261,12 @@ def _weighing(name: str, table: np.ndarray) -> Weighing:
         tagger=round(float(tagger), 3),
         pattern=round(float(pattern), 3),
         counts_from=_counts_from(name),
-        rules_out_below=RULES_OUT_BELOW if table[:, 2].sum() >= SEEN_ENOUGH else 0.0,
+        rules_out_below=_rules_out_below(name) if table[:, 2].sum() >= SEEN_ENOUGH else 0.0,
     )
+
+
+def _rules_out_below(name: str) -> float:
+    return RULES_OUT_CALLS_FOR_BELOW if name in CALLS_FOR else RULES_OUT_BELOW
 
 
 def _counts_from(name: str) -> float:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -91,10 +91,11 @@ def _facts(value: dict[str, Any], where: str) -> CallFacts:
     raw = value.get("turns")
     if not isinstance(raw, list) or not raw:
         raise TranscriptError(f"{where}: turns is missing or empty; add a list of turns")
-    turns = tuple(_turn(turn, f"{where}, turn {n}") for n, turn in enumerate(raw, start=1))
+    given = [_turn(turn, f"{where}, turn {n}") for n, turn in enumerate(raw, start=1)]
+    turns = merge_turns(given)
     ends = [turn.end_s for turn in turns if turn.end_s is not None]
-    spans = [t.end_s - t.start_s for t in turns if t.start_s is not None and t.end_s is not None]
-    timed = len(spans) == len(turns)
+    spans = [t.end_s - t.start_s for t in given if t.start_s is not None and t.end_s is not None]
+    timed = len(spans) == len(given)
     metadata = _metadata(value, call_id, where)
     return CallFacts(
         metadata=metadata,
@@ -104,6 +105,22 @@ def _facts(value: dict[str, Any], where: str) -> CallFacts:
         duration_s=max(ends) if timed else None,
         speech_s=sum(spans) if timed else None,
     )
+
+
+def merge_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """Turns as we mean them: what one side says until another takes over, however it was split."""
+    merged: list[Turn] = []
+    for turn in turns:
+        last = merged[-1] if merged else None
+        if last is None or last.role != turn.role or turn.role == "unknown":
+            merged.append(turn)
+            continue
+        text = f"{last.text} {turn.text}".strip()
+        timed = last.start_s is not None and turn.end_s is not None
+        start_s = min(last.start_s or 0.0, turn.start_s or 0.0) if timed else None
+        end_s = max(last.end_s or 0.0, turn.end_s or 0.0) if timed else None
+        merged[-1] = Turn(turn.role, text, start_s, end_s, (*last.words, *turn.words))
+    return tuple(merged)
 
 
 def _metadata(value: dict[str, Any], call_id: str, where: str) -> Metadata:

@@ -58,7 +58,7 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             "customer asked for it.",
         )  # fmt: skip
     closing = seen.last("more_help", "recap", start=start)
-    if closing and settled and not steps:
+    if closing and settled:
         return Verdict(
             "met", "The agent confirmed that the matter is finished or asked whether it is.",
             (stated, quote(seen, closing, "confirmation")), INFERRED,

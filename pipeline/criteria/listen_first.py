@@ -18,6 +18,7 @@ from pipeline.records import Cue
 THRESHOLDS = frozenset({"issue_end_tolerance_s"})
 # Brushing aside counts as not listening in the first reply and in the one after it.
 REPLY_TURNS = 2
+INSISTS_WORDS = 3
 
 
 def judge(seen: View, thresholds: Thresholds) -> Verdict:
@@ -95,9 +96,12 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
 
 
 def _said_again(seen: View, doubted: int) -> bool:
-    """The customer's next turn after a doubt states it once more."""
-    after = seen.turns_of("customer", doubted + 1)[:1]
-    return any(seen.has(turn, "not_heard", "complaint", "issue", "distress") for turn in after)
+    """The customer's next turn after a doubt states it once more, or insists in a word or two."""
+    return any(
+        seen.has(turn, "not_heard", "complaint", "issue", "distress")
+        or seen.word_count(turn) <= INSISTS_WORDS
+        for turn in seen.turns_of("customer", doubted + 1)[:1]
+    )
 
 
 def _understanding(seen: View, found: Occasion) -> Cue | None:

@@ -15,7 +15,7 @@ from pipeline.call import judge, read_moves
 from pipeline.errors import TranscriptError
 from pipeline.records import CallFacts, Turn
 from pipeline.rubric import Rubric, load_rubric
-from pipeline.transcript import read_transcripts
+from pipeline.transcript import merge_turns, read_transcripts
 
 Turns = tuple[Turn, ...]
 
@@ -165,7 +165,8 @@ def flips(calls: Iterable[CallFacts], rubric: Rubric) -> Iterator[tuple[str, int
 
 def _answers(call: CallFacts, turns: Turns, rubric: Rubric) -> dict[str, str]:
     language = call.language or rubric.default_language
-    changed = replace(call, turns=turns, moves=read_moves(turns, language))
+    merged = merge_turns(turns)
+    changed = replace(call, turns=merged, moves=read_moves(merged, language))
     return {
         result.id: result.answer
         for result in judge(changed, rubric).scorecard.criteria
