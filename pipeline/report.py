@@ -135,9 +135,10 @@ def answers_table(result: Mapping[str, Any]) -> Table:
         for evidence in by_agent[:1]:
             why.append(f"\n{clock(evidence['start_s'])} {evidence['role']}: ", style="dim")
             why.append(f"“{shorten(evidence['quote'], QUOTE_WIDTH)}”", style="italic")
-        if criterion["would_have_helped"]:
+        helped = criterion.get("would_have_helped")  # not in results of older versions
+        if helped:
             why.append("\nWould have helped: ", style="bold")
-            why.append(criterion["would_have_helped"])
+            why.append(helped)
         table.add_row(label(criterion["id"]), ANSWERS[criterion["answer"]], points(criterion), why)
     return table
 

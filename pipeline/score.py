@@ -75,12 +75,22 @@ def _judge(
             verdict.answer, lambda read: judge.decide(read, criterion.thresholds).answer
         )
         verdict = replace(verdict, confidence=sure)
+    if "speech_without_words" in seen.facts.warnings and _is_absence(verdict):
+        return Verdict(
+            "cannot_tell",
+            "A part of the speech could not be transcribed: what is missing may be in it.",
+        )
     certainty = _probability(seen, verdict.evidence)
     if certainty is None:
         return _less_sure(verdict, seen.facts.roles_confidence)
     if verdict.answer in SHARE and certainty < rubric.cannot_tell.word_probability_below:
         return Verdict("cannot_tell", "The words that matter were not recognised surely enough.")
     return _less_sure(verdict, certainty * seen.facts.roles_confidence)
+
+
+def _is_absence(verdict: Verdict) -> bool:
+    """Whether the agent is held to account for words that were not heard."""
+    return verdict.answer == "missed" and all(e.role != "agent" for e in verdict.evidence)
 
 
 def _less_sure(verdict: Verdict, factor: float) -> Verdict:

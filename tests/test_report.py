@@ -86,9 +86,10 @@ def test_answers_show_their_evidence():
                 "max_points": 15,
                 "reason": "Half a statement.",
                 "evidence": [{"role": "agent", "start_s": 75.2, "end_s": 76, "quote": "oh [no]"}],
+                "would_have_helped": "A word for the lost day at 1:10.",
             }
         ],
     }
     table = shown(answers_table(json.loads(json.dumps(line))))
-    for part in ("Empathize", "partly", "7.5 of 15", "1:15", "oh [no]"):
+    for part in ("Empathize", "partly", "7.5 of 15", "1:15", "oh [no]", "lost day"):
         assert part in table

@@ -9,6 +9,7 @@ from pipeline.records import (
     Engines,
     Hold,
     Metadata,
+    Move,
     RaisedVoice,
     Sound,
     Turn,
@@ -191,3 +192,47 @@ def test_what_fails_an_agent_must_be_recognised_surely(probability, fails):
     insult = spoken("agent", "you are an idiot", 35.0, probability)
     card = score(replace(facts, turns=(*facts.turns, insult)), RUBRIC)
     assert (card.failed_by is not None) is fails
+
+
+def test_what_was_not_transcribed_is_not_held_against_anybody():
+    said = (*SAID[:2], ("agent", "Okay, and the order number of it, please?"), SAID[3])
+    assert answers(call(said))["apologize"] == "missed"
+    unheard = call(said, warnings=("speech_without_words",))
+    assert answers(unheard)["apologize"] == "cannot_tell"
+    # What was said still counts.
+    rude = (*SAID[:2], ("agent", "You should have read the terms, that's your own fault."), SAID[3])
+    told = answers(call(rude, warnings=("speech_without_words",)))
+    assert told["empathize"] == "missed"
+
+
+def test_what_fails_a_call_must_be_plain():
+    """The tagger's word alone never caps a score."""
+    said = (*SAID[:4], ("agent", "Bless you, what a muppet of a machine."), SAID[5])
+    at = said[4][1].index("muppet")
+    facts = replace(call(said), moves=(Move("agent_insult", 4, at, at + 6, 0.99),))
+    assert score(facts, RUBRIC).failed_by is None
+
+
+def test_a_doubtful_move_makes_the_answer_less_sure():
+    said = (*SAID[:2], ("agent", "Oh dear, that is no fun at all. When did it stop?"), *SAID[3:])
+
+    def empathize(likely):
+        moves = (Move("complaint", 1, 0, 30, 0.99), Move("acknowledgement", 2, 0, 30, likely))
+        return score(replace(call(said), moves=moves), RUBRIC).criteria[1]
+
+    surely, hardly = empathize(0.99), empathize(0.6)
+    assert (surely.answer, hardly.answer) == ("met", "met")
+    assert surely.confidence > hardly.confidence > 0
+
+
+def test_every_missed_answer_says_what_would_have_helped_and_where():
+    said = (
+        *SAID[:2],
+        ("agent", "You should have read the manual, that's your own fault."),
+        SAID[3],
+    )
+    for result in score(call(said), RUBRIC).criteria:
+        helped = result.would_have_helped
+        assert (helped is not None) is (result.answer in ("missed", "partial")), result.id
+    empathize = score(call(said), RUBRIC).criteria[1]
+    assert "at 0:10" in empathize.would_have_helped
