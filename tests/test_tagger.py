@@ -33,24 +33,27 @@ def likely(tagger, *said: tuple[str, str]) -> dict[str, float]:
     [
         # Words that no pattern was written for.
         ("customer", "the kettle gave up the ghost after two brews", "complaint"),
-        ("customer", "I have been in tears over this all weekend", "distress"),
-        ("agent", "Gosh, what a rotten way to start a holiday for you.", "acknowledgement"),
+        ("customer", "your driver left the parcel out in the rain and it is ruined", "complaint"),
+        ("agent", "That must have spoiled the whole weekend for you.", "acknowledgement"),
         ("agent", "I have popped a fresh one in the post to you.", "solution"),
-        ("agent", "And was the little lamp on the front green or red at the time?",
-         "clarifying_question"),
-        ("agent", "That should land on your mat by Thursday.", "next_step"),
+        ("agent", "I am knocking the forty off your bill as we speak.", "solution"),
+        ("agent", "So the lid came off on the very first day, is that it?", "restatement"),
+        ("agent", "Somebody will be round with the part on Thursday.", "next_step"),
+        ("agent", "Does that sort you out?", "recap"),
     ],
-)  # fmt: skip
+)
 def test_knows_a_move_in_other_words(tagger, by, text, move):
-    patterns = {cue.id for cue in ENGLISH.find([Turn(by, text)])}
-    assert move not in patterns
-    assert likely(tagger, (by, text))[move] > 0.5
+    turns = [Turn(by, text)]
+    assert move not in {cue.id for cue in ENGLISH.find(turns)}
+    assert move in {cue.id for cue in ENGLISH.find(turns, tagger.find(turns))}
 
 
 @pytest.mark.parametrize(
     ("by", "text", "move"),
     [
         ("agent", "I am not sorry about it.", "apology_for_issue"),
+        ("agent", "He told me he was sorry about the mess.", "apology_for_issue"),
+        ("customer", "I am sorry about the noise here.", "apology_for_issue"),
         ("agent", "Sorry, could you say that again?", "apology_for_issue"),
         ("customer", "Everything works fine, thank you.", "complaint"),
         ("customer", "I would like to order two more of them.", "complaint"),
@@ -58,7 +61,8 @@ def test_knows_a_move_in_other_words(tagger, by, text, move):
     ],
 )
 def test_is_not_misled(tagger, by, text, move):
-    assert likely(tagger, (by, text)).get(move, 0.0) < 0.5
+    turns = [Turn(by, text)]
+    assert move not in {cue.id for cue in ENGLISH.find(turns, tagger.find(turns))}
 
 
 def test_case_punctuation_fillers_contractions_numbers_do_not_reach_it(tagger):
@@ -71,11 +75,13 @@ def test_case_punctuation_fillers_contractions_numbers_do_not_reach_it(tagger):
 
 
 def test_a_move_is_shown_by_its_own_words(tagger):
-    text = "Right then. I am so very sorry about the mix-up. Your number ends in 22, does it?"
+    text = (
+        "We open at eight on weekdays. I am so very sorry about that. Take the stairs on the left."
+    )
     move = next(m for m in tagger.find([Turn("agent", text)]) if m.id == "apology_for_issue")
     assert "sorry" in text[move.start : move.end]
-    assert "Right" not in text[move.start : move.end]
-    assert "22" not in text[move.start : move.end]
+    assert "weekdays" not in text[move.start : move.end]
+    assert "left" not in text[move.start : move.end]
 
 
 def test_who_speaks_decides(tagger):
@@ -156,7 +162,7 @@ def test_confidence_is_what_was_learnt_of_such_a_share():
     assert sure.confidence("met", lambda _: "met") == 0.9
     half = plausible(facts, [Cue("a", 0, "x", probability=0.5)], learnt)
     sure = half.confidence("met", lambda seen: "met" if seen.first("a") else "missed")
-    assert sure == pytest.approx(0.4, abs=1 / READINGS)
+    assert sure == pytest.approx(0.4, abs=0.1)
 
 
 def test_the_shipped_files_are_small():

@@ -21,7 +21,7 @@ Turns = tuple[Turn, ...]
 
 _NAMES = ("Priya", "Dmitri", "Chen", "Aoife", "Kwame", "Ingrid", "Mateo", "Fatima")
 _AFTER = re.compile(
-    r"\b((?:this is|my name is|speaking with|it's|I'm|Mr\.?|Mrs\.?|Ms\.?|Dr\.?|thank you,?|"
+    r"\b((?i:this is|my name is|speaking with|it's|I'm|Mr\.?|Mrs\.?|Ms\.?|Dr\.?|thank you,?|"
     r"thanks,?|hello,?|hi,?) )([A-Z][a-z]{2,})\b"
 )
 _NO_NAMES = frozenset(
