@@ -25,8 +25,8 @@ CONTEXT_WORDS = 24
 WINDOW_WORDS = 110
 # Less likely moves are not kept.
 KEEP_FROM = 0.05
-# The words of a move are those around the most likely one that are at least half as likely.
-SPAN_SHARE = 0.5
+# The words of a move are those around the most likely one that are nearly as likely.
+SPAN_SHARE = 0.8
 # Tokens that the model never used stand for who speaks.
 _SPEAKER = {"agent": 2, "customer": 3}
 _NUMBERS = frozenset((
