@@ -13,6 +13,7 @@ from pipeline.errors import PermanentError, TransientError
 from pipeline.find import Found, full_path, printable
 from pipeline.metadata import make_metadata, read_fields
 from pipeline.records import CallFacts, Metadata
+from pipeline.result import facts_from_json, facts_to_json
 from pipeline.rubric import Rubrics
 from pipeline.second_opinion import ask, asked
 from pipeline.settings import Settings
@@ -118,7 +119,8 @@ def _facts(
     known = batch.store.find_facts(sha256, listening_key)
     if known is not None:
         return replace(known, metadata=metadata)
-    facts = listen(recording, metadata, batch.engines)
+    # Judged is what will be read back from the store, to the last digit: results must verify.
+    facts = facts_from_json(facts_to_json(listen(recording, metadata, batch.engines)))
     batch.store.keep_facts(facts, sha256, listening_key)
     return facts
 

@@ -2,10 +2,12 @@
 
 import json
 import sqlite3
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
+from pipeline import batch as batch_module
 from pipeline.archive import stored_calls
 from pipeline.backtest import compare
 from pipeline.batch import Batch, score_one
@@ -69,6 +71,20 @@ def test_what_was_stored_verifies(scored, settings):
     done = run(settings, "verify")
     assert done.exit_code == 0
     assert "2 of 2 results are what" in done.stdout
+
+
+def test_numbers_verify_as_they_are_read_back(
+    settings, store, listener, make_wav, tmp_path, monkeypatch
+):
+    """A whole number where a fraction could be is written otherwise once it was stored."""
+
+    def hears(*given):
+        return replace(listener(*given), duration_s=12)
+
+    monkeypatch.setattr(batch_module, "listen", hears)
+    batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
+    assert score_one(Found(make_wav(tmp_path / "calls" / "a.wav")), batch).status == "scored"
+    assert [r.verdict for r in verify(store)] == ["same"]
 
 
 def test_what_differs_is_named_and_no_words_are_shown(scored, settings):

@@ -75,8 +75,8 @@ def test_case_punctuation_fillers_contractions_numbers_do_not_reach_it(tagger):
 
 def test_a_move_is_shown_by_its_own_words(tagger):
     text = (
-        "The lift is out, so take the stairs. We are open until eight. I am so very sorry about the "
-        "mix-up with your order. The counter is on the left, and the form is the blue one."
+        "The lift is out, so take the stairs. We are open until eight. I am so very sorry about "
+        "the mix-up with your order. The counter is on the left, and the form is the blue one."
     )
     move = next(m for m in tagger.find([Turn("agent", text)]) if m.id == "apology_for_issue")
     assert "sorry" in text[move.start : move.end]
