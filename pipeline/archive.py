@@ -12,6 +12,10 @@ from pipeline.tables import CallRow, FactsRow, ResultRow
 
 # Rows read at once: a call's facts are some 50 kB.
 CHUNK = 200
+# The facts that a result of a call was judged from.
+_JUDGED_FROM = (FactsRow.recording_sha256 == CallRow.recording_sha256) & (
+    FactsRow.listening_key == ResultRow.listening_key
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,7 @@ def stored_results(store: Store, call_ids: Sequence[str] = ()) -> Iterator[Store
             rows = session.execute(
                 select(ResultRow, CallRow, FactsRow.facts_json)
                 .join(CallRow, ResultRow.call == CallRow.id)
-                .outerjoin(
-                    FactsRow,
-                    (FactsRow.recording_sha256 == CallRow.recording_sha256)
-                    & (FactsRow.listening_key == ResultRow.listening_key),
-                )
+                .outerjoin(FactsRow, _JUDGED_FROM)
                 .where(ResultRow.id.in_(chunk))
                 .order_by(ResultRow.id)
             )
@@ -73,11 +73,7 @@ def stored_calls(store: Store) -> Iterator[StoredFacts]:
             rows = session.execute(
                 select(CallRow, FactsRow.listening_key, FactsRow.facts_json)
                 .join(ResultRow, ResultRow.call == CallRow.id)
-                .join(
-                    FactsRow,
-                    (FactsRow.recording_sha256 == CallRow.recording_sha256)
-                    & (FactsRow.listening_key == ResultRow.listening_key),
-                )
+                .join(FactsRow, _JUDGED_FROM)
                 .where(ResultRow.id.in_(chunk))
                 .order_by(CallRow.id)
             )

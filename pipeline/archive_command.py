@@ -51,6 +51,8 @@ def rescore_calls(settings: Settings) -> None:
     done = 0
     started = datetime.now(UTC)
     with Store(settings.database_url) as store:
+        for rubric in (rubrics.default, *rubrics.by_queue.values()):
+            store.keep_rubric(rubric.hash, rubric.files)
         for call in stored_calls(store):
             if call.facts is None:
                 continue
@@ -61,7 +63,6 @@ def rescore_calls(settings: Settings) -> None:
             opinion = store.find_opinion(call.recording_sha256, judging)
             if opinion is None:  # nobody is asked anew here
                 judging = replace(judging, asked=None)
-            store.keep_rubric(rubric.hash, rubric.files)
             store.keep_result(
                 judge(call.facts, rubric, opinion),
                 call.recording_sha256,

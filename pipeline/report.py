@@ -21,6 +21,7 @@ from pipeline import __version__
 from pipeline.errors import SettingsError
 from pipeline.findings import WARNINGS
 from pipeline.settings import Settings
+from pipeline.spans import clock
 from pipeline.store import Outcome, Store
 
 QUOTE_WIDTH = 100  # characters of a quote in the terminal; the page has all of it
@@ -171,14 +172,6 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
             f"report {path}: cannot be written ({error.strerror}); make room or change data_dir"
         ) from None
     return path
-
-
-def clock(seconds: float | None) -> str:
-    """Minutes and seconds as a player shows them: 1:05."""
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}:{rest:02}"
 
 
 def label(identifier: str) -> str:

@@ -97,3 +97,11 @@ def _start(span: Span) -> float:
 
 def _end(span: Span) -> float:
     return span.end_s
+
+
+def clock(seconds: float | None) -> str:
+    """Minutes and seconds as a player shows them: 1:05."""
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02}"

@@ -152,6 +152,8 @@ class Store:
 
     def find_opinion(self, recording_sha256: str, judging: Judging) -> SecondOpinion | None:
         """What the language model said when it was asked the same about the same words."""
+        if judging.asked is None:
+            return None
         with self.read() as session:
             text = session.scalar(_opinion(OpinionRow.opinion_json, recording_sha256, judging))
         return None if text is None else opinion_from_json(text)

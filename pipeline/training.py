@@ -207,6 +207,7 @@ def learn(examples: Sequence[Example], sides: Sequence[Role], seed: int) -> dict
     optimiser = torch.optim.AdamW(learnt, lr=LEARNING_RATE, weight_decay=0.01)
     of_side = {role: torch.tensor([float(side == role) for side in sides]) for role in PARTIES}
     steps = EPOCHS * len(list(_batches(examples, chance)))
+    # Roughening changes lengths, and so the number of batches a little: some steps to spare.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, LEARNING_RATE, total_steps=steps + EPOCHS * 8, pct_start=0.08
     )

@@ -10,7 +10,7 @@ from pipeline.criteria.view import (
     quote,
     quote_turn,
 )  # fmt: skip
-from pipeline.records import Cue, Evidence
+from pipeline.records import Cue
 
 THRESHOLDS: frozenset[str] = frozenset()
 
@@ -23,7 +23,8 @@ FORGIVEN_WITHIN_TURNS = 4
 def judge(seen: View, _: Thresholds) -> Verdict:
     found = occasion(seen)
     violation = standing_violation(seen)
-    cause = _cause(seen, found)
+    called_for = _cause(seen, found)
+    cause = quote_turn(seen, *called_for) if called_for else None
     if violation and (cause or violation.id in ("belittling", "agent_insult")):
         evidence = quote(seen, violation, violation.id.replace("_", " "))
         return Verdict(
@@ -32,7 +33,7 @@ def judge(seen: View, _: Thresholds) -> Verdict:
             helped=f"Other words {place(seen, violation.turn)}, such as one sentence that takes "
             "the customer's side, or an apology for them soon after.",
         )  # fmt: skip
-    if cause is None:
+    if called_for is None or cause is None:
         return Verdict(
             "not_applicable", "There was no complaint and no sign of distress.", (), INFERRED
         )
@@ -47,21 +48,8 @@ def judge(seen: View, _: Thresholds) -> Verdict:
         "missed", "Nothing the agent said acknowledged the customer's feeling or situation.",
         (cause,), INFERRED,
         helped="One sentence that names what the customer feels or has been through, "
-        f"{_after(cause, seen)}.",
+        f"after the {cause.what} {place(seen, called_for[0])}.",
     )  # fmt: skip
-
-
-def _after(cause: Evidence, seen: View) -> str:
-    """Where the cause lies, in words."""
-    turn = next(
-        (
-            i for i, turn in enumerate(seen.turns)
-            if turn.role == cause.role and cause.quote in turn.text
-            and (cause.start_s is None or turn.end_s is None or cause.start_s <= turn.end_s)
-        ),
-        None,
-    )  # fmt: skip
-    return f"after the {cause.what}" + ("" if turn is None else f" {place(seen, turn)}")
 
 
 def standing_violation(seen: View, kinds: tuple[str, ...] = VIOLATIONS) -> Cue | None:
@@ -75,12 +63,12 @@ def standing_violation(seen: View, kinds: tuple[str, ...] = VIOLATIONS) -> Cue |
     return None
 
 
-def _cause(seen: View, found: Occasion) -> Evidence | None:
-    """What called for empathy: a complaint, words of distress, or a raised voice."""
+def _cause(seen: View, found: Occasion) -> tuple[int, str] | None:
+    """The turn that called for empathy, and why: complaint, words of distress, raised voice."""
     if found.complaints:
-        return quote_turn(seen, found.complaints[0].turn, "complaint")
+        return found.complaints[0].turn, "complaint"
     if found.distress:
-        return quote_turn(seen, found.distress[0].turn, "distress")
+        return found.distress[0].turn, "distress"
     for raised in seen.facts.sound.raised_voice if seen.facts.sound else ():
         if raised.role != "customer":
             continue
@@ -92,7 +80,7 @@ def _cause(seen: View, found: Occasion) -> Evidence | None:
                 and start < raised.end_s
                 and end > raised.start_s
             ):
-                return quote_turn(seen, i, "raised voice")
+                return i, "raised voice"
     return None
 
 

@@ -6,6 +6,7 @@ from pipeline.criteria.occasion import occasion
 from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import Thresholds, Verdict, View, quote_turn
 from pipeline.records import Interruption
+from pipeline.spans import clock
 
 THRESHOLDS = frozenset({"issue_end_tolerance_s", "partial_up_to_count"})
 # So many moments are named to the agent.
@@ -51,5 +52,5 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
 
 def _when(cuts: Sequence[Interruption]) -> str:
     """The moments of the first few interruptions."""
-    times = [f"{int(cut.at_s) // 60}:{int(cut.at_s) % 60:02d}" for cut in cuts[:MOST_NAMED]]
+    times = [clock(cut.at_s) for cut in cuts[:MOST_NAMED]]
     return f"at {', '.join(times)}" + (" and later" if len(cuts) > MOST_NAMED else "")

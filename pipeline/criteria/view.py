@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pipeline.cues import words_between, words_time
 from pipeline.normalise import normalise
 from pipeline.records import AnswerValue, CallFacts, Cue, Evidence, Role, Turn
+from pipeline.spans import clock
 
 Thresholds = Mapping[str, float]
 
@@ -90,7 +91,7 @@ def place(seen: View, turn: int) -> str:
     start_s = seen.turns[turn].start_s
     if start_s is None:
         return f"in turn {turn + 1}"
-    return f"at {int(start_s) // 60}:{int(start_s) % 60:02d}"
+    return f"at {clock(start_s)}"
 
 
 def quote(seen: View, cue: Cue, what: str) -> Evidence:
