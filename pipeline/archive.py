@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from pipeline.records import CallFacts, SecondOpinion
-from pipeline.result import facts_from_json
+from pipeline.result import facts_from_json, metadata_from_json
 from pipeline.store import Judging, Store, metadata_of
 from pipeline.tables import CallRow, FactsRow, ResultRow
 
@@ -59,16 +59,19 @@ def stored_results(store: Store, call_ids: Sequence[str] = ()) -> Iterator[Store
             for row, call, facts_json in rows:
                 judging = Judging(row.rubric_hash, row.code_version, row.listening_key, row.asked)
                 heard = _heard(call, row.listening_key, facts_json)
+                if heard.facts is not None and row.metadata_json is not None:
+                    judged_with = metadata_from_json(row.metadata_json)
+                    heard = replace(heard, facts=replace(heard.facts, metadata=judged_with))
                 opinion = store.find_opinion(call.recording_sha256, judging)
                 yield StoredResult(heard, judging, opinion, row.result_json)
 
 
 def stored_calls(store: Store) -> Iterator[StoredFacts]:
     """Every call with what was heard in it when it was last scored."""
-    newest = select(func.max(ResultRow.id)).group_by(ResultRow.call)
+    in_time = select(ResultRow.call, ResultRow.id).order_by(ResultRow.scored_at, ResultRow.id)
     with store.read() as session:
-        wanted = list(session.scalars(newest))
-    for chunk in _chunks(sorted(wanted)):
+        newest = dict(session.execute(in_time).tuples().all())
+    for chunk in _chunks(sorted(newest.values())):
         with store.read() as session:
             rows = session.execute(
                 select(CallRow, FactsRow.listening_key, FactsRow.facts_json)

@@ -13,6 +13,7 @@ from pipeline.records import (
     CallFacts,
     CallResult,
     Interruption,
+    Metadata,
     Role,
     SecondOpinion,
     Sound,
@@ -22,6 +23,7 @@ SCHEMA = 1
 TIME_DECIMALS = 3
 
 _FACTS = TypeAdapter(CallFacts)
+_METADATA = TypeAdapter(Metadata)
 _OPINION = TypeAdapter(SecondOpinion)
 
 
@@ -102,6 +104,16 @@ def facts_to_json(facts: CallFacts) -> str:
 def facts_from_json(text: str) -> CallFacts:
     """What :func:`facts_to_json` stored."""
     return _FACTS.validate_json(text)
+
+
+def metadata_to_json(metadata: Metadata) -> str:
+    """Metadata for storage, without any loss."""
+    return _METADATA.dump_json(metadata).decode()
+
+
+def metadata_from_json(text: str) -> Metadata:
+    """What :func:`metadata_to_json` stored."""
+    return _METADATA.validate_json(text)
 
 
 def opinion_to_json(opinion: SecondOpinion) -> str:

@@ -21,6 +21,7 @@ from pipeline.records import CallFacts, CallResult, Metadata, SecondOpinion
 from pipeline.result import (
     facts_from_json,
     facts_to_json,
+    metadata_to_json,
     opinion_from_json,
     opinion_to_json,
     to_json_line,
@@ -363,6 +364,7 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         "coverage": card.coverage,
         "failed_by": card.failed_by,
         "result_json": to_json_line(result),
+        "metadata_json": metadata_to_json(result.facts.metadata),
         "scored_at": _now(),
     }
     if row is None:

@@ -84,6 +84,8 @@ class ResultRow(Base):
     coverage: Mapped[float]
     failed_by: Mapped[str | None]
     result_json: Mapped[str]
+    metadata_json: Mapped[str | None]
+    """The call's metadata when it was judged (None: stored before they were kept)."""
     scored_at: Mapped[datetime]
 
 

@@ -151,6 +151,30 @@ def test_rescore_judges_all_stored_calls(scored, settings, stricter):
     assert scored.result(3)["criteria"][-1]["id"] == "name"
 
 
+def test_metadata_corrected_later(scored, settings, stricter):
+    """A result was made with the metadata of its day; what is judged next has those of today."""
+    assert run(settings, "rescore", "--rubric", str(stricter)).exit_code == 0
+    change(settings, "update calls set agent_id = 'other', direction = 'outbound'")
+    assert {r.verdict for r in verify(scored)} == {"same"}
+    assert {c.facts.metadata.agent_id for c in stored_calls(scored)} == {"other"}
+
+
+def test_a_call_is_judged_again_from_what_was_heard_last(scored, settings, stricter):
+    """Scored under two rubrics, then listened to anew: the first result changes in its place."""
+    assert run(settings, "rescore", "--rubric", str(stricter)).exit_code == 0
+    change(
+        settings,
+        "insert into facts (recording_sha256, listening_key, facts_json, stored_at) "
+        "select recording_sha256, 'anew', facts_json, stored_at from facts",
+    )
+    change(
+        settings,
+        "update results set listening_key = 'anew', scored_at = '2999-01-01 00:00:00.000000' "
+        "where rubric_version = '1'",
+    )
+    assert [c.listening_key for c in stored_calls(scored)] == ["anew", "anew"]
+
+
 def test_a_queue_has_its_own_rubric(scored, settings, stricter, monkeypatch):
     monkeypatch.setenv("CALLSCORE_QUEUE_RUBRICS", json.dumps({"returns": str(stricter)}))
     assert run(settings, "rescore").exit_code == 0
