@@ -22,6 +22,8 @@ _NOTE = re.compile(
     r"\[[^\]]*\]|<[^>]*>|\((?:pause|silence|typing|hold|noise|inaudible)[^)]*\)", re.IGNORECASE
 )
 
+_APOSTROPHES = str.maketrans("’‘ʼ", "'''")
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
@@ -188,10 +190,9 @@ class Normalised:
 def normalise(text: str) -> Normalised:
     """Lower case, no punctuation, contractions written out, fillers and stutters removed."""
     plain = _NOTE.sub(lambda note: " " * len(note.group()), text)
-    plain = plain.replace("’", "'").replace("‘", "'").replace("ʼ", "'")
     words: list[str] = []
     spans: list[tuple[int, int]] = []
-    for token in _TOKEN.finditer(plain):
+    for token in _TOKEN.finditer(plain.translate(_APOSTROPHES)):
         for word in _expand(token.group().lower()):
             words.append(word)
             spans.append(token.span())
@@ -206,7 +207,8 @@ def normalise(text: str) -> Normalised:
 
 def exact_words(text: str) -> list[tuple[str, tuple[int, int]]]:
     """The words as they stand, without case and punctuation, each with its span in the text."""
-    return [(token.group().casefold(), token.span()) for token in _TOKEN.finditer(text)]
+    plain = text.translate(_APOSTROPHES)
+    return [(token.group().casefold(), token.span()) for token in _TOKEN.finditer(plain)]
 
 
 def _expand(word: str) -> list[str]:

@@ -82,11 +82,15 @@ def asked(rubric_hash: str, settings: Settings) -> str | None:
 
 
 def beside(card: Scorecard, opinion: SecondOpinion) -> Scorecard:
-    """The scorecard, flagged for review where a supported answer of the model differs from ours."""
+    """The scorecard, flagged for review where a supported answer of the model differs from ours.
+
+    That it cannot tell is no other answer: what needs sound is not in the words that it reads.
+    """
     ours = {result.id: result.answer for result in card.criteria}
     differing = [
         answer for answer in opinion.answers
-        if answer.supported and answer.id in ours and answer.answer != ours[answer.id]
+        if answer.supported and answer.answer != "cannot_tell"
+        and answer.id in ours and answer.answer != ours[answer.id]
     ]  # fmt: skip
     if not differing:
         return card

@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from pipeline.batch import Batch, score_one
 from pipeline.call import judge
 from pipeline.find import Found
-from pipeline.records import CallFacts, Engines, Metadata, Turn
+from pipeline.records import CallFacts, Engines, Metadata, Sound, Turn
 from pipeline.rubric import load_rubric, load_rubrics
 from pipeline.second_opinion import DIFFERS, ask
 from pipeline.settings import Settings
@@ -121,7 +122,7 @@ def test_a_key_goes_into_the_header_alone(server, settings):
 def test_quotes_are_looked_up_word_for_word(server, asking):
     server.replies = [
         completion(
-            answer("apologize", "met", (2, "i'm so SORRY, about that"), (2, "a thousand pardons")),
+            answer("apologize", "met", (2, "i’m so SORRY, about that"), (2, "a thousand pardons")),
             answer("solve", "missed", (2, "we can do nothing for you")),
             answer("empathize", "met", (0, "I took a day off work")),
             answer("no_such_criterion", "met"),
@@ -145,6 +146,15 @@ def test_never_replaces_an_answer_and_queues_what_differs(server, asking):
     assert beside.scorecard.score == alone.scorecard.score
     flag = next(flag for flag in beside.scorecard.flags if flag.id == DIFFERS)
     assert [e.quote for e in flag.evidence] == ["Your fitter never came"]
+
+
+def test_what_the_model_cannot_tell_is_no_other_answer(server, asking):
+    """It reads words only; what needs sound is not for it to say."""
+    heard = replace(FACTS, sound=Sound(effort_measurable=("agent", "customer")))
+    sound = ("no_talking_over", "composure", "hold_handling")
+    server.replies = [completion(*(answer(name, "cannot_tell") for name in sound))]
+    flags = judge(heard, RUBRIC, ask(heard, RUBRIC, asking)).scorecard.flags
+    assert DIFFERS not in {flag.id for flag in flags}
 
 
 def test_an_invented_quote_queues_nothing(server, asking):
