@@ -176,7 +176,9 @@ class CueSet:
                 if name in named or probability >= LIKELY_FROM:
                     begin_s, end_s = words_time(turn, start, end)
                     said = turn.text[start:end]
-                    found.append(Cue(name, index, said, begin_s, end_s, probability, name in named))
+                    found.append(
+                        Cue(name, index, said, begin_s, end_s, probability, name in named, start)
+                    )
         return tuple(found)
 
     def _hits(self, turn: Turn) -> tuple[list[tuple[int, int, str]], set[str]]:

@@ -54,9 +54,9 @@ class Turn:
 class Cue:
     """A dialogue move found in a turn's words (``id`` is the cue's, e.g. ``apology_for_issue``).
 
-    ``turn`` is the index of the turn, ``quote`` the words of it that make the move,
-    ``probability`` (0 to 1) how likely it is that they do; ``by_pattern`` says whether a pattern
-    found it or the tagger alone.
+    ``turn`` is the index of the turn, ``quote`` the words of it that make the move, ``offset`` the
+    characters before them in the turn's text; ``probability`` (0 to 1) is how likely it is that
+    they do, ``by_pattern`` says whether a pattern found it or the tagger alone.
     """
 
     id: str
@@ -66,6 +66,7 @@ class Cue:
     end_s: float | None = None
     probability: float = 1.0
     by_pattern: bool = True
+    offset: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class CallFacts:
 
     Stored as it is, so that a call can be scored again under another rubric without any model.
     ``roles_confidence`` is how sure it is which side is the agent (1 where it was given).
-    ``sound`` is None for transcript input without times. ``speech_s`` is the time anybody spoke
+    ``sound`` is None for transcript input. ``speech_s`` is the time anybody spoke
     (None without times). ``moves`` are what the words mean by the trained tagger, None where the
     language has none; kept, so that judging again runs no model.
     """

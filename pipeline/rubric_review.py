@@ -93,6 +93,7 @@ def _pairs(
         both = [
             (given[first][name], given[second][name])
             for name in given[first].keys() & given[second].keys()
+            if {given[first][name], given[second][name]} != {"not_applicable"}
         ]
         if len(both) < FEWEST or len({a for a, _ in both}) == 1:
             continue

@@ -11,7 +11,7 @@ from pipeline.cues import words_between
 from pipeline.flags import find_flags
 from pipeline.records import CallFacts, CriterionResult, Cue, Evidence, Role, Scorecard, Turn
 from pipeline.rubric import Rubric
-from pipeline.rubric_file import CannotTell, Criterion
+from pipeline.rubric_file import AutoFail, CannotTell, Criterion
 
 # Share of the points that an answer earns; the other answers leave the denominator.
 SHARE = {"met": 1.0, "partial": 0.5, "missed": 0.0}
@@ -28,14 +28,15 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
     likely = _sure(found, facts, rubric)
     seen = view(facts, filter(cues.counts, likely) if cues else ())
     # What nobody weighed is no more or less likely: only the tagger knows of doubts.
-    doubts = plausible(facts, likely, cues.learnt) if cues and facts.moves is not None else None
+    weighed = cues is not None and cues.learnt.cues and facts.moves is not None
+    doubts = plausible(facts, likely, cues.learnt) if cues and weighed else None
     blind = _short_reason(facts, rubric.cannot_tell) or sides
     results = tuple(
         _result(criterion, _judge(criterion, seen, doubts, blind, cues is not None, rubric))
         for criterion in rubric.criteria
     )
     uncapped, coverage = _total(results)
-    capped, failed_by = _cap(uncapped, results, seen, rubric)
+    capped, failed_by = _cap(uncapped, results, seen, rubric, has_cues=cues is not None)
     return Scorecard(
         rubric=rubric.ref,
         score=capped,
@@ -53,10 +54,11 @@ def _judge(
 ) -> Verdict:  # fmt: skip
     judge = judge_of(criterion)
     reason = blind
-    if reason is None and judge.reads_words and not has_cues:
+    reads_words = judge.reads_words or any(c.cues for _, c in criterion.conditions())
+    if reason is None and reads_words and not has_cues:
         language = seen.facts.language or seen.facts.metadata.language
         reason = f"There are no cues for the language {language!r}."
-    if reason is None and judge.reads_words:
+    if reason is None and reads_words:
         reason = _unclear_reason(seen, rubric.cannot_tell.word_probability_below)
     if reason is not None:
         return Verdict("cannot_tell", reason)
@@ -74,8 +76,9 @@ def _judge(
         sure = doubts.confidence(
             verdict.answer, lambda read: judge.decide(read, criterion.thresholds).answer
         )
+        sure = min(sure, verdict.confidence) if verdict.wavering else sure
         verdict = replace(verdict, confidence=sure)
-    if "speech_without_words" in seen.facts.warnings and _is_absence(verdict):
+    if "speech_without_words" in seen.facts.warnings and verdict.absent:
         return Verdict(
             "cannot_tell",
             "A part of the speech could not be transcribed: what is missing may be in it.",
@@ -86,11 +89,6 @@ def _judge(
     if verdict.answer in SHARE and certainty < rubric.cannot_tell.word_probability_below:
         return Verdict("cannot_tell", "The words that matter were not recognised surely enough.")
     return _less_sure(verdict, certainty * seen.facts.roles_confidence)
-
-
-def _is_absence(verdict: Verdict) -> bool:
-    """Whether the agent is held to account for words that were not heard."""
-    return verdict.answer == "missed" and all(e.role != "agent" for e in verdict.evidence)
 
 
 def _less_sure(verdict: Verdict, factor: float) -> Verdict:
@@ -137,14 +135,22 @@ def _total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
 
 
 def _cap(
-    uncapped: float | None, results: tuple[CriterionResult, ...], seen: View, rubric: Rubric
-) -> tuple[float | None, str | None]:
-    """The lowest cap of the auto-fail rules that apply, and the rule that sets it."""
+    uncapped: float | None, results: tuple[CriterionResult, ...], seen: View, rubric: Rubric,
+    *, has_cues: bool,
+) -> tuple[float | None, str | None]:  # fmt: skip
+    """The lowest cap of the auto-fail rules that apply, and the rule that sets it.
+
+    Without cues nothing that is asked of words applies: "no greeting" was not heard to be missing.
+    """
+
+    def can_tell(rule: AutoFail) -> bool:
+        return has_cues or not any(condition.cues for _, condition in rule.conditions())
+
     answers = {r.id: r.answer for r in results}
     applying = [
         rule for rule in rubric.auto_fail
         if (rule.cue is not None and seen.first(rule.cue))
-        or (rule.when is not None and check(rule.when, seen).holds)
+        or (rule.when is not None and can_tell(rule) and check(rule.when, seen).holds)
         or (rule.criterion is not None and answers[rule.criterion] == rule.answer)
     ]  # fmt: skip
     if uncapped is None or not applying:
@@ -206,9 +212,9 @@ def _may_hold(turn: Turn, item: Evidence) -> bool:
     return turn.start_s - ROUNDING_S <= item.start_s <= turn.end_s + ROUNDING_S
 
 
-def _certainty(turn: Turn, quote: str) -> float | None:
+def _certainty(turn: Turn, quote: str, offset: int = 0) -> float | None:
     """Mean probability of the words of a quote; None where the turn's words carry none."""
-    at = turn.text.find(quote)
+    at = turn.text.find(quote, offset)
     inside = words_between(turn, at, at + len(quote)) if turn.words and at >= 0 else []
     return sum(turn.words[i].probability for i in inside) / len(inside) if inside else None
 
@@ -217,8 +223,9 @@ def _sure(cues: Iterable[Cue], facts: CallFacts, rubric: Rubric) -> list[Cue]:
     """Without what would fail the agent but was not recognised or understood surely enough."""
     fatal = {rule.cue for rule in rubric.auto_fail}
     below = rubric.cannot_tell.word_probability_below
-    return [
-        cue for cue in cues
-        if cue.id not in fatal
-        or (cue.by_pattern and (_certainty(facts.turns[cue.turn], cue.quote) or 1.0) >= below)
-    ]  # fmt: skip
+
+    def plain(cue: Cue) -> bool:
+        heard = _certainty(facts.turns[cue.turn], cue.quote, cue.offset)
+        return cue.by_pattern and (heard is None or heard >= below)
+
+    return [cue for cue in cues if cue.id not in fatal or plain(cue)]

@@ -57,6 +57,8 @@ HOURS = "C Hi, what time do you open on Sunday?"
         ("partial", [BROKEN, "A Order number?", "C Five five.", "A I'll send you a new one."]),
         ("missed", [BROKEN, "A Are you sure you plugged it in? I doubt that.", "C Yes!"]),
         ("missed", [BROKEN, "A When was that?", "C You're not listening to me.", "A Okay."]),
+        ("partial", [BROKEN, "A I'll send you a new one. When did it stop heating?", "C Monday."]),
+        ("missed", ["C Hello.", "A I have sent you a new one already.", BROKEN, "A Thank you."]),
     ],
 )  # fmt: skip
 def test_listen_first(answer, lines):
@@ -122,6 +124,9 @@ def test_an_answer_that_hangs_on_the_exact_borders_says_so(cuts, possible, answe
         ("missed", [HOURS, "A Don't be such an idiot, it says so on the door."]),
         ("met", [BROKEN, "A Well, it's only a heater, get over it.", "C Excuse me?",
                  "A That was wrong of me, I'm sorry. I can see how annoying that is."]),
+        ("met", [BROKEN, "A Well, it's only a heater, get over it. I'm sorry about that, it was "
+                 "wrong of me. I can see how annoying that is."]),
+        ("missed", [HOURS, "A I doubt that.", "C Pardon?", "A Don't be such an idiot."]),
     ],
 )  # fmt: skip
 def test_empathize(answer, lines):
@@ -177,6 +182,8 @@ def test_solve(answer, lines):
         ("met", [BROKEN, "A I'm transferring you to our repair team."]),
         ("partial", [BROKEN, "A Somebody will look into it."]),
         ("partial", [BROKEN, "A I'll transfer you.", "C Okay."]),
+        ("met", [BROKEN, "A I'll send you a new one.", "C When will it come?", "A By Friday."]),
+        ("missed", [BROKEN, "A I'll send you a new one.", "C When will it come?", "A Goodbye."]),
         ("missed", [HOURS, "A At ten.", "C Thanks.", "A Bye."]),
         ("missed", [BROKEN, "A There's nothing I can do.", "C Oh.", "A Anything else?"]),
     ],
@@ -193,6 +200,16 @@ def test_ending_an_abusive_call_after_a_warning_never_counts_against_the_agent()
     )  # fmt: skip
     for criterion in ("solve", "follow_up"):
         assert judge(criterion, facts).answer in ("met", "not_applicable")
+
+
+def test_a_call_that_goes_on_after_the_warning_is_judged():
+    facts = call(
+        HELLO, BROKEN, "C You're an idiot, shut up!",
+        "A If the insults go on, I'll have to end the call.",
+        "C Okay, I'm sorry. So what about my heater?", "A There's nothing I can do.",
+    )  # fmt: skip
+    for criterion in ("solve", "follow_up"):
+        assert judge(criterion, facts).answer == "missed"
 
 
 def test_outbound_call_has_an_issue_only_when_the_customer_raises_one():

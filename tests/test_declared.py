@@ -143,6 +143,73 @@ def test_what_the_recording_does_not_give_cannot_be_told(tmp_path):
     assert answer(tmp_path, f"{{not: {measured}}}", silent).answer == "cannot_tell"
 
 
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        # The second hold is thanked for.
+        ("{cue: hold_thanks, after: hold_announcement, within_turns: 2}", True),
+        ("{cue: hold_thanks, after: hold_announcement, within_turns: 1}", False),
+        # In one turn, in this order.
+        ("{cue: more_help, after: hold_thanks, within_turns: 0}", True),
+        ("{cue: hold_thanks, after: more_help, within_turns: 0}", False),
+        ("{cue: hold_thanks, before: more_help}", True),
+        ("{cue: more_help, before: hold_thanks}", False),
+        ("{cue: hold_announcement, before: hold_thanks, times: 2}", True),
+        # Where the other never comes, nothing comes too late.
+        ("{cue: greeting, before: transfer}", True),
+    ],
+)
+def test_order(tmp_path, condition, holds):
+    said = (
+        ("agent", "Good morning, may I put you on hold for a moment while I check?"),
+        ("customer", "Of course, go ahead."),
+        ("agent", "I am looking at it now."),
+        ("customer", "All right."),
+        ("agent", "Could you hold the line once more, please?"),
+        ("customer", "Yes, if it helps."),
+        ("agent", "Thank you for holding. Is there anything else I can help you with?"),
+        ("customer", "No."),
+    )
+    facts = replace(CALL, turns=tuple(Turn(role, text) for role, text in said))
+    assert answer(tmp_path, condition, facts).answer == ("met" if holds else "missed")
+
+
+def test_metadata_known_to_differ_decide(tmp_path):
+    unknown = replace(CALL, metadata=Metadata("c", direction="inbound"))
+    asked = "{metadata: {queue: returns, direction: outbound}}"
+    assert answer(tmp_path, asked, unknown).answer == "missed"
+
+
+def test_a_language_without_cues(tmp_path):
+    """What is asked of words cannot be told, and "not said" is not known either."""
+    german = replace(CALL, language="de")
+    only = (
+        "  - {id: a, title: A, weight: 5, judge: no_talking_over, only_when: {cue: complaint}, "
+        "thresholds: {issue_end_tolerance_s: 1, partial_up_to_count: 1}}"
+    )
+    no_greeting = (
+        "\nauto_fail:\n  - {id: no_greeting, title: N, score_at_most: 20, "
+        "when: {not: {cue: greeting}}}\n"
+    )
+    assert score(german, rubric(tmp_path, only)).criteria[0].answer == "cannot_tell"
+    measured = one("{measure: holds_count, at_most: 3}")
+    card = score(german, rubric(tmp_path, measured, no_greeting))
+    assert (card.score, card.failed_by) == (100.0, None)
+
+
+def test_what_was_not_transcribed_is_not_held_against_anybody(tmp_path):
+    unheard = replace(CALL, warnings=("speech_without_words",))
+    assert answer(tmp_path, '{phrase: "my name is"}', unheard).answer == "cannot_tell"
+    assert answer(tmp_path, "{cue: greeting}", unheard).answer == "met"
+
+
+def test_a_quote_shows_the_place_where_the_words_were_found(tmp_path):
+    turn = Turn("agent", "I will freeze the interest. Then call the free advisers, they are good.")
+    facts = replace(CALL, turns=(*CALL.turns, turn))
+    found = answer(tmp_path, '{phrase: "free"}', facts)
+    assert found.evidence[-1].quote == "Then call the free advisers, they are good"
+
+
 def test_applies_violated_partial(tmp_path):
     never, always = "{cue: agent_insult}", "{cue: greeting}"
     assert answer(tmp_path, always, applies=never).answer == "not_applicable"

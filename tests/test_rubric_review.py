@@ -69,6 +69,15 @@ def test_overlap(tmp_path, dialogues):
     assert found == set()
 
 
+def test_criteria_that_hardly_ever_apply_are_not_double(tmp_path, dialogues):
+    rare = "rules: {applies: {phrase: WORD, by: either}, met: {phrase: WORD, by: agent}, helps: H.}"
+    found = doubts(
+        tmp_path, dialogues,
+        ("Kettle", rare.replace("WORD", "kettle")), ("Hotel", rare.replace("WORD", "hotel")),
+    )  # fmt: skip
+    assert not [kind for _, kind in found if kind == "overlap"]
+
+
 def test_what_needs_sound_is_not_doubted_without_it(tmp_path, dialogues):
     quick = "rules: {met: {measure: agent_wpm, at_most: 170}, helps: H.}"
     assert doubts(tmp_path, dialogues, ("Speaks slowly", quick)) == set()

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from pipeline.criteria.view import GUESSED
+from pipeline.cues import Learnt, Weighing
 from pipeline.records import (
     CallFacts,
     Engines,
     Hold,
+    Interruption,
     Metadata,
     Move,
     RaisedVoice,
@@ -200,6 +203,9 @@ def test_what_was_not_transcribed_is_not_held_against_anybody():
     unheard = call(said, warnings=("speech_without_words",))
     assert answers(unheard)["apologize"] == "cannot_tell"
     # What was said still counts.
+    waved_off = ("agent", "I'm sorry about that, but you should have read the terms.")
+    partial = call((*SAID[:2], waved_off, SAID[3]), warnings=("speech_without_words",))
+    assert answers(partial)["apologize"] == "partial"
     rude = (*SAID[:2], ("agent", "You should have read the terms, that's your own fault."), SAID[3])
     told = answers(call(rude, warnings=("speech_without_words",)))
     assert told["empathize"] == "missed"
@@ -210,7 +216,11 @@ def test_what_fails_a_call_must_be_plain():
     said = (*SAID[:4], ("agent", "Bless you, what a muppet of a machine."), SAID[5])
     at = said[4][1].index("muppet")
     facts = replace(call(said), moves=(Move("agent_insult", 4, at, at + 6, 0.99),))
-    assert score(facts, RUBRIC).failed_by is None
+    sure = Weighing(bias=0, tagger=1, pattern=0, counts_from=0.5, rules_out_below=0)
+    english = RUBRIC.cues["en"]
+    cues = replace(english, learnt=Learnt(cues={"agent_insult": sure}))
+    assert "agent_insult" in {cue.id for cue in cues.find(facts.turns, facts.moves)}
+    assert score(facts, replace(RUBRIC, cues={"en": cues})).failed_by is None
 
 
 def test_a_doubtful_move_makes_the_answer_less_sure():
@@ -223,6 +233,22 @@ def test_a_doubtful_move_makes_the_answer_less_sure():
     surely, hardly = empathize(0.99), empathize(0.6)
     assert (surely.answer, hardly.answer) == ("met", "met")
     assert surely.confidence > hardly.confidence > 0
+
+
+def test_what_hangs_on_exact_borders_is_less_sure_whatever_was_learnt():
+    cut = Interruption("agent", 6.0, 7.0, "competitive", 6.0, 1.5, certain=False)
+    sound = replace(CALM, interruptions=(cut,), border_accuracy_s=0.05)
+    result = score(replace(call(sound=sound), moves=()), RUBRIC).criteria[0]
+    assert "could be" in result.reason
+    assert result.confidence <= GUESSED
+    steady = score(replace(call(), moves=()), RUBRIC).criteria[0]
+    assert steady.confidence > GUESSED
+
+
+def test_without_anything_learnt_nothing_is_surely_right():
+    cues = replace(RUBRIC.cues["en"], learnt=Learnt())
+    card = score(replace(call(), moves=()), replace(RUBRIC, cues={"en": cues}))
+    assert all(result.confidence < 1 for result in card.criteria if result.answer != "cannot_tell")
 
 
 def test_every_missed_answer_says_what_would_have_helped_and_where():

@@ -38,9 +38,11 @@ def judge(seen: View, _: Thresholds) -> Verdict:
             (complaint, quote(seen, other[0], "apology for something else")),
             helped=f"Saying sorry for the complaint {place(seen, found.complaints[0].turn)} "
             f"itself, as well as for what the apology {place(seen, other[0].turn)} is about.",
+            absent=True,
         )  # fmt: skip
     return Verdict(
         "missed", "A complaint stood, and no apology came.", (complaint,), INFERRED,
         helped=f"Saying sorry for what happened, after the complaint "
         f"{place(seen, found.complaints[0].turn)}.",
+        absent=True,
     )  # fmt: skip

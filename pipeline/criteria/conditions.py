@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from pipeline.criteria.view import View
+from pipeline.criteria.view import View, place_of
 from pipeline.records import CallFacts, Cue, Role, Sound
 
 KINDS = ("cue", "phrase", "measure", "metadata", "all", "any", "not")
@@ -21,8 +21,10 @@ class Condition(BaseModel):
     """One condition, of exactly one of the ``KINDS``.
 
     ``cue`` (one or a list) and ``phrase`` (a pattern, ``by`` a side) are found at least ``times``
-    times; ``after`` and ``before`` name cues, ``within_turns`` counts from the ``after`` cue on
-    (0: the same turn), ``in_first_turns`` and ``in_last_turns`` count the turns of the call.
+    times; ``after`` names a cue that comes earlier, ``before`` one that does not come in between
+    (since the ``after`` cue, or since the start of the call); ``within_turns`` counts from the
+    ``after`` cue on (0: the same turn), ``in_first_turns`` and ``in_last_turns`` count the turns of
+    the call.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=True)
@@ -137,32 +139,37 @@ def _joined(condition: Condition, seen: View) -> Found:
 
 
 def _in_order(condition: Condition, seen: View) -> list[Cue]:
+    """The cues asked for that stand where they are asked for."""
     start, stop = 0, len(seen.turns)
-    if condition.after is not None:
-        first = seen.first(condition.after)
-        if first is None:
-            return []
-        start = first.turn
-        if condition.within_turns is not None:
-            stop = min(stop, start + condition.within_turns + 1)
-    if condition.before is not None:
-        next_one = seen.first(condition.before, start=start)
-        stop = min(stop, next_one.turn if next_one else stop)
     if condition.in_first_turns is not None:
         stop = min(stop, condition.in_first_turns)
     if condition.in_last_turns is not None:
         start = max(start, len(seen.turns) - condition.in_last_turns)
-    return seen.all(*condition.cues, start=start, stop=stop)
+    anchors = [(-1, 0)]  # the start of the call
+    if condition.after is not None:
+        anchors = [place_of(cue) for cue in seen.all(condition.after)]
+    ends = [place_of(cue) for cue in seen.all(condition.before)] if condition.before else []
+    reach = len(seen.turns) if condition.within_turns is None else condition.within_turns
+
+    def stands(cue: Cue) -> bool:
+        here = place_of(cue)
+        return any(
+            anchor < here
+            and here[0] <= anchor[0] + reach
+            and not any(anchor < end < here for end in ends)
+            for anchor in anchors
+        )
+
+    return [c for c in seen.all(*condition.cues, start=start, stop=stop) if stands(c)]
 
 
 def _metadata_holds(wanted: Mapping[str, str | list[str]], facts: CallFacts) -> bool | None:
+    values = {name: getattr(facts.metadata, name) for name in wanted}
     for name, expected in wanted.items():
-        value = getattr(facts.metadata, name)
-        if value is None:
-            return None
-        if value not in ([expected] if isinstance(expected, str) else expected):
+        allowed = [expected] if isinstance(expected, str) else expected
+        if values[name] is not None and values[name] not in allowed:
             return False
-    return True
+    return None if None in values.values() else True
 
 
 def _heard(value: Callable[[Sound], float | None]) -> Callable[[CallFacts], float | None]:

@@ -48,11 +48,11 @@ def judge(seen: View, rules: Rules) -> Verdict:
         evidence = (*shown, *_shown(seen, partial, "half of it")) or _somewhere(seen)
         return Verdict(
             "partial", "Half of what this criterion asks for is there.", evidence, INFERRED,
-            helped=rules.helps,
+            helped=rules.helps, absent=True,
         )  # fmt: skip
     return Verdict(
         "missed", "What this criterion asks for is not there.", shown or _somewhere(seen),
-        INFERRED, helped=rules.helps,
+        INFERRED, helped=rules.helps, absent=True,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from pipeline.criteria.view import (
     Verdict,
     View,
     place,
+    place_of,
     quote,
     quote_turn,
 )  # fmt: skip
@@ -16,16 +17,18 @@ THRESHOLDS: frozenset[str] = frozenset()
 
 # "belittling", "doubting", … as the guide lists them.
 VIOLATIONS = ("belittling", "doubting", "blame_customer", "calm_down", "agent_insult")
+# These are, even where nothing else called for empathy.
+ALWAYS_WRONG = ("belittling", "agent_insult")
 # An apology takes a violation back when it comes within so many turns.
 FORGIVEN_WITHIN_TURNS = 4
 
 
 def judge(seen: View, _: Thresholds) -> Verdict:
     found = occasion(seen)
-    violation = standing_violation(seen)
     called_for = _cause(seen, found)
     cause = quote_turn(seen, *called_for) if called_for else None
-    if violation and (cause or violation.id in ("belittling", "agent_insult")):
+    violation = standing_violation(seen, VIOLATIONS if cause else ALWAYS_WRONG)
+    if violation:
         evidence = quote(seen, violation, violation.id.replace("_", " "))
         return Verdict(
             "missed", f"The agent's words made it worse ({violation.id.replace('_', ' ')}).",
@@ -49,16 +52,17 @@ def judge(seen: View, _: Thresholds) -> Verdict:
         (cause,), INFERRED,
         helped="One sentence that names what the customer feels or has been through, "
         f"after the {cause.what} {place(seen, called_for[0])}.",
+        absent=True,
     )  # fmt: skip
 
 
 def standing_violation(seen: View, kinds: tuple[str, ...] = VIOLATIONS) -> Cue | None:
-    """The first violation that no apology took back soon after."""
+    """The first violation that no apology took back in the same turn or soon after."""
     for cue in seen.all(*kinds):
-        taken_back = seen.first(
-            "apology_for_issue", start=cue.turn + 1, stop=cue.turn + 1 + FORGIVEN_WITHIN_TURNS
+        apologies = seen.all(
+            "apology_for_issue", start=cue.turn, stop=cue.turn + 1 + FORGIVEN_WITHIN_TURNS
         )
-        if not taken_back:
+        if not any(place_of(apology) > place_of(cue) for apology in apologies):
             return cue
     return None
 

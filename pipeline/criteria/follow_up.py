@@ -13,7 +13,7 @@ from pipeline.criteria.view import (
     quote,
     quote_turn,
 )  # fmt: skip
-from pipeline.records import Evidence
+from pipeline.records import Cue, Evidence
 
 THRESHOLDS: frozenset[str] = frozenset()
 
@@ -28,6 +28,7 @@ def judge(seen: View, _: Thresholds) -> Verdict:
         return Verdict(
             "missed", "Nothing says that the unwanted calls will end.", (stated,), INFERRED,
             helped="Saying that, and from when, no more calls will come.",
+            absent=True,
         )  # fmt: skip
     # "Anything else?" confirms nothing where nothing was done.
     settled = solve.judge(seen, {}).answer != "missed"
@@ -39,10 +40,7 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
         c for c in seen.all("next_step", "transfer", start=start) if not seen.has(c.turn, *HOSTILE)
     ]
     for step in steps:
-        when = seen.first(
-            "time_named", "manner_named", "transfer_destination",
-            start=step.turn, stop=step.turn + 1,
-        )  # fmt: skip
+        when = _when(seen, step.turn)
         if when:
             return Verdict(
                 "met", "The agent named the next step with a time or a manner.",
@@ -50,12 +48,23 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             )  # fmt: skip
     vague = seen.last("vague_promise", start=start)
     promised = steps[-1] if steps else vague
-    if promised and seen.first("asks_next", start=promised.turn):
+    asked = seen.first("asks_next", start=promised.turn) if promised else None
+    if promised and asked:
+        # One that the customer had to ask for is one too.
+        reply = seen.turns_of("agent", asked.turn)[:1]
+        told = _when(seen, reply[0]) if reply else None
+        if told:
+            return Verdict(
+                "met", "The agent named the next step, and its time or manner when asked.",
+                (stated, quote(seen, promised, "next step"), quote(seen, told, "time or manner")),
+                INFERRED,
+            )  # fmt: skip
         return Verdict(
             "missed", "The customer asked what happens next and got neither a time nor a manner.",
             (stated, quote(seen, promised, "next step")), INFERRED,
             helped=f"A time and a manner for the step named {place(seen, promised.turn)}, when the "
             "customer asked for it.",
+            absent=True,
         )  # fmt: skip
     closing = seen.last("more_help", "recap", start=start)
     if closing and settled:
@@ -70,6 +79,7 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             (stated, quote(seen, waited, "just wait")), INFERRED,
             helped=f"With the wait {place(seen, waited.turn)}, what will happen, by when, and how "
             "the customer will hear of it.",
+            absent=True,
         )  # fmt: skip
     if promised:
         return Verdict(
@@ -77,10 +87,19 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             (stated, quote(seen, promised, "next step")), INFERRED,
             helped=f"A time and a manner for the step named {place(seen, promised.turn)}: by when, "
             "and by call, email or text.",
+            absent=True,
         )  # fmt: skip
     return Verdict(
         "missed", "The call ended without a next step or a confirmation that all is done.",
         (stated,), GUESSED,
         helped="Before the end, what happens next and when; or, if all is done, asking whether "
         "that settles it.",
+        absent=True,
     )  # fmt: skip
+
+
+def _when(seen: View, turn: int) -> Cue | None:
+    """The time or the manner that a turn names for what comes next."""
+    return seen.first(
+        "time_named", "manner_named", "transfer_destination", start=turn, stop=turn + 1
+    )

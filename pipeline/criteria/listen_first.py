@@ -1,7 +1,7 @@
 """Listen first: was the customer let speak, and understood, before a solution came?"""
 
 from pipeline.criteria.empathize import standing_violation
-from pipeline.criteria.occasion import Occasion, occasion
+from pipeline.criteria.occasion import OPENING_TURNS, Occasion, occasion
 from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import (
     GUESSED,
@@ -10,6 +10,7 @@ from pipeline.criteria.view import (
     Verdict,
     View,
     place,
+    place_of,
     quote,
     quote_turn,
 )  # fmt: skip
@@ -39,6 +40,13 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
             (stated, quote_turn(seen, turn, "interruption")) if turn is not None else (stated,),
             helped=f"Letting the customer finish {place(seen, found.issue)} before speaking.",
         )  # fmt: skip
+    hasty = None if found.outbound else seen.first("solution", stop=min(found.issue, OPENING_TURNS))
+    if hasty:
+        return Verdict(
+            "missed", "The agent proposed a solution before the customer had said what for.",
+            (stated, quote(seen, hasty, "solution")),
+            helped=f"Asking what the call is about {place(seen, hasty.turn)}.",
+        )  # fmt: skip
     unheeded = _unheeded(seen, found)
     if unheeded:
         return unheeded
@@ -61,6 +69,7 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
         (stated,), GUESSED,
         helped=f"A question about the issue, or saying it back, after {place(seen, found.issue)} "
         "and before offering anything.",
+        absent=True,
     )  # fmt: skip
 
 
@@ -108,5 +117,5 @@ def _understanding(seen: View, found: Occasion) -> Cue | None:
     """The first question about the issue or restatement up to the first solution."""
     assert found.issue is not None
     solved = seen.first("solution", start=(found.response or found.issue))
-    stop = solved.turn + 1 if solved else None
-    return seen.first("clarifying_question", "restatement", start=found.issue, stop=stop)
+    shown = seen.first("clarifying_question", "restatement", start=found.issue)
+    return shown if shown and (not solved or place_of(shown) < place_of(solved)) else None

@@ -49,13 +49,9 @@ def occasion(seen: View) -> Occasion:
         )
     stop = len(seen.turns) if response is None else response
     issue_turns = tuple(seen.turns_of("customer", issue, stop)) if issue is not None else ()
-    complaints = [c for c in seen.all("complaint") if not seen.has(c.turn, "third_party_harm")]
-    if outbound:
-        complaints = [
-            c
-            for c in seen.all("complaint", "repeat_contact")
-            if seen.has(c.turn, "outbound_objection", "repeat_contact", "complaint")
-        ]
+    # To be called again against one's wish is one.
+    kinds = ("complaint", "repeat_contact") if outbound else ("complaint",)
+    complaints = [c for c in seen.all(*kinds) if not seen.has(c.turn, "third_party_harm")]
     distress = seen.all("distress", "third_party_harm", "abuse_insult", "abuse_profanity")
     return Occasion(issue, response, issue_turns, tuple(complaints), tuple(distress), outbound)
 
@@ -67,9 +63,10 @@ def is_outbound(seen: View) -> bool:
     opening = seen.first("outbound_opening", stop=OPENING_TURNS)
     if opening is None:
         return False
-    customer_called = seen.first("inbound_opening", "restatement", stop=opening.turn)
+    customer_called = seen.first("inbound_opening", stop=opening.turn + 1)
     customer_began = seen.first("complaint", stop=opening.turn)
-    return customer_called is None and customer_began is None
+    taken_up = seen.first("restatement", stop=opening.turn)
+    return not (customer_called or customer_began or taken_up)
 
 
 def _issue_turn(seen: View, outbound: bool) -> int | None:

@@ -27,7 +27,9 @@ def steady(seen: View, decide: Callable[[View], Verdict]) -> Verdict:
         f"{verdict.reason.rstrip('.')}; speech borders are exact to "
         f"{sound.border_accuracy_s:g} s, and within that it could be {' or '.join(sorted(others))}."
     )
-    return replace(verdict, reason=reason, confidence=min(verdict.confidence, GUESSED))
+    return replace(
+        verdict, reason=reason, confidence=min(verdict.confidence, GUESSED), wavering=True
+    )
 
 
 def _with(seen: View, interruptions: Sequence[Interruption]) -> View:

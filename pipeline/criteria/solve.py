@@ -19,6 +19,7 @@ THRESHOLDS: frozenset[str] = frozenset()
 
 # What is "offered" in the same breath as one of these is a threat or a dismissal, not a solution.
 HOSTILE = ("agent_insult", "belittling")
+ABUSE = ("abuse_insult", "abuse_profanity", "abuse_threat")
 
 
 def judge(seen: View, _: Thresholds) -> Verdict:
@@ -61,6 +62,7 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
             (stated, quote(seen, refusal, "refusal")), INFERRED,
             helped=f"With the refusal {place(seen, refusal.turn)}, what is possible instead: "
             "another way, another person, another day.",
+            absent=True,
         )  # fmt: skip
     if weak and not (answer and pleased):
         return Verdict(
@@ -68,6 +70,7 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
             (stated, quote(seen, weak, "vague promise")), INFERRED,
             helped=f"A named action in place of the promise {place(seen, weak.turn)}: what is "
             "done, and by whom.",
+            absent=True,
         )  # fmt: skip
     if hostile and not pleased:
         return Verdict(
@@ -84,6 +87,7 @@ def _judge_issue(seen: View, found: Occasion, start: int, stated: Evidence) -> V
     return Verdict(
         "missed", "Nothing was offered for the issue.", (stated,), GUESSED,
         helped=f"A fix, an answer or a named action for the issue {place(seen, start)}.",
+        absent=True,
     )  # fmt: skip
 
 
@@ -99,13 +103,18 @@ def _judge_contact(seen: View, start: int, stated: Evidence) -> Verdict:
         "missed", "The customer wants no more calls, and the agent did nothing about it.",
         (stated,), INFERRED,
         helped=f"Taking the customer off the list, and saying so, after {place(seen, start)}.",
+        absent=True,
     )  # fmt: skip
 
 
 def spare_abused(seen: View, verdict: Verdict) -> Verdict:
-    """Ending an abusive call after a warning is correct and never counts against the agent."""
-    abuse = seen.first("abuse_insult", "abuse_profanity", "abuse_threat")
-    ended = abuse is not None and seen.first("abuse_warning", start=abuse.turn) is not None
+    """Ending an abusive call after a warning is correct and never counts against the agent.
+
+    A call in which the customer calms down after the warning has gone on.
+    """
+    abuse = seen.first(*ABUSE)
+    warned = seen.last("abuse_warning", start=abuse.turn) if abuse else None
+    ended = warned and all(seen.has(i, *ABUSE) for i in seen.turns_of("customer", warned.turn + 1))
     if ended and verdict.answer in ("missed", "partial"):
         return replace(
             verdict,

@@ -15,7 +15,8 @@ Thresholds = Mapping[str, float]
 QUOTE_BEFORE, QUOTE_AFTER = 8, 14
 # A quote of a whole turn is cut after so many words: enough to recognise the place.
 QUOTE_WORDS = 40
-# How sure a judge is. The figures say how directly the answer was read, not a measured accuracy.
+# How directly a judge read its answer: what its confidence is where nothing better was learnt
+# (:mod:`pipeline.certainty`): on answers from the sound, and in a language without a tagger.
 PLAIN = 0.9  # the words for it are there, or were measured
 INFERRED = 0.7  # from the absence of words, or from words around it
 GUESSED = 0.5  # nothing speaks clearly either way
@@ -30,6 +31,9 @@ class Verdict:
     """A judge's answer, before points are given for it.
 
     ``helped`` says what would have met a missed or partial criterion, and where in the call.
+    ``absent``: it rests on words that were not heard, so that it falls with a recording of which a
+    part is not transcribed. ``wavering``: it hangs on how exact speech borders are, and is no surer
+    than its ``confidence``.
     """
 
     answer: AnswerValue
@@ -37,6 +41,8 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     confidence: float = PLAIN
     helped: str | None = None
+    absent: bool = False
+    wavering: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class View:
         """Cues of these ids in the turns ``start`` to ``stop`` (not included), in order."""
         end = len(self.turns) if stop is None else stop
         found = [c for name in ids for c in self.by_id.get(name, ()) if start <= c.turn < end]
-        return sorted(found, key=lambda cue: cue.turn)
+        return sorted(found, key=place_of)
 
     def first(self, *ids: str, start: int = 0, stop: int | None = None) -> Cue | None:
         return next(iter(self.all(*ids, start=start, stop=stop)), None)
@@ -78,6 +84,11 @@ class View:
         return self.word_count(turn) == 0 or self.has(turn, "listening_token")
 
 
+def place_of(cue: Cue) -> tuple[int, int]:
+    """Where a cue is said: its turn, and how far into it. Cues are in order by it."""
+    return cue.turn, cue.offset
+
+
 def view(facts: CallFacts, cues: Iterable[Cue]) -> View:
     by_id: dict[str, list[Cue]] = {}
     ordered = tuple(cues)
@@ -97,8 +108,7 @@ def place(seen: View, turn: int) -> str:
 def quote(seen: View, cue: Cue, what: str) -> Evidence:
     """A cue as evidence: its sentence, cut where that is long."""
     turn = seen.turns[cue.turn]
-    first = turn.text.index(cue.quote)
-    last = first + len(cue.quote)
+    first, last = cue.offset, cue.offset + len(cue.quote)
     sentence = max((end.end() for end in _SENTENCE_END.finditer(turn.text, 0, first)), default=0)
     before = list(_WORD.finditer(turn.text, sentence, first))[-QUOTE_BEFORE:]
     stop = _SENTENCE_END.search(turn.text, last)
