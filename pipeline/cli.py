@@ -58,7 +58,7 @@ def score(
     ],
     transcript: Annotated[
         bool,
-        typer.Option("--transcript", help="The files are transcripts (JSON or JSONL): no model."),
+        typer.Option("--transcript", help="The files are transcripts (JSON or JSONL)."),
     ] = False,
     rubric: Annotated[
         str | None, typer.Option(metavar="FILE", help="Rubric file or name; else leap.")

@@ -13,10 +13,11 @@ CUE_FILES = (".yaml", ".json", ".npz")
 
 @cache
 def code_version() -> str:
-    """The version with a hash of the sources that listening rests on, such as ``0.1.0+3f2a91bc``.
+    """The version with a hash of all sources and cue files, such as ``0.1.0+3f2a91bc``.
 
-    The version alone would let a changed checkout pass for the one that made a stored result. Cue
-    files count too: roles, holds, transfers and overlaps are heard with their help.
+    The version alone would let a changed checkout pass for the one that made a stored result. Which
+    source bears on what is heard nobody tracks, so any change listens anew. Cue files count too:
+    roles, holds, transfers and overlaps are heard with their help.
     """
     digest = hashlib.sha256()
     cues = [p for p in (ROOT / "rubrics" / "cues").rglob("*") if p.suffix in CUE_FILES]

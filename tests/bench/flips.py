@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.call import judge, read_moves
 from pipeline.errors import TranscriptError
-from pipeline.records import CallFacts, Turn
+from pipeline.records import CallFacts, Role, Turn
 from pipeline.rubric import Rubric, load_rubric
 from pipeline.transcript import merge_turns, read_transcripts
 
@@ -85,15 +85,20 @@ def bare(turns: Turns) -> Turns:
 
 
 def split(turns: Turns) -> Turns:
-    """Turns of two sentences or more become two turns of the same side."""
+    """Turns of two sentences or more become two, with an "mm-hm" of the other side in between.
+
+    Without it they would be one turn again: what one side says on end is merged.
+    """
+    other: dict[Role, Role] = {"agent": "customer", "customer": "agent"}
 
     def halves(turn: Turn) -> Iterator[Turn]:
         ends = [match.end() for match in re.finditer(r"[.?!]+\s+", turn.text)]
-        if not ends:
+        if not ends or turn.role not in other:
             yield turn
             return
         cut = ends[len(ends) // 2]
         yield replace(turn, text=turn.text[:cut].strip())
+        yield Turn(other[turn.role], "Mm-hm.")
         yield replace(turn, text=turn.text[cut:].strip())
 
     return tuple(half for turn in turns for half in halves(turn))
