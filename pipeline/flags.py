@@ -1,12 +1,12 @@
 """Facts for the review queue. They never count against the agent."""
 
-from pipeline.criteria.view import View, quote, quote_turn
+from pipeline.criteria.view import ABUSE, View, quote, quote_turn
 from pipeline.records import Evidence, Flag, Role
 from pipeline.rubric_file import Flags
 
 # Which cues raise which flag, in the order reported.
 FROM_WORDS = {
-    "abusive_customer": ("abuse_insult", "abuse_profanity", "abuse_threat"),
+    "abusive_customer": ABUSE,
     "repeat_contact": ("repeat_contact",),
     "asks_manager": ("asks_manager",),
     "threatens_to_leave": ("threatens_to_leave",),

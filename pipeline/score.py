@@ -11,7 +11,7 @@ from pipeline.cues import words_between
 from pipeline.flags import find_flags
 from pipeline.records import CallFacts, CriterionResult, Cue, Evidence, Role, Scorecard, Turn
 from pipeline.rubric import Rubric
-from pipeline.rubric_file import AutoFail, CannotTell, Criterion
+from pipeline.rubric_file import CannotTell, Criterion
 
 # Share of the points that an answer earns; the other answers leave the denominator.
 SHARE = {"met": 1.0, "partial": 0.5, "missed": 0.0}
@@ -26,17 +26,18 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
     # Cues depend on who speaks; where that is unsure there are none.
     found = cues.likely(facts.turns, facts.moves) if cues and sides is None else ()
     likely = _sure(found, facts, rubric)
-    seen = view(facts, filter(cues.counts, likely) if cues else ())
+    seen = view(facts, filter(cues.counts, likely) if cues else (), has_cues=cues is not None)
     # What nobody weighed is no more or less likely: only the tagger knows of doubts.
-    weighed = cues is not None and cues.learnt.cues and facts.moves is not None
-    doubts = plausible(facts, likely, cues.learnt) if cues and weighed else None
+    doubts = None
+    if cues and cues.learnt.cues and facts.moves is not None:
+        doubts = plausible(facts, likely, cues.learnt)
     blind = _short_reason(facts, rubric.cannot_tell) or sides
     results = tuple(
-        _result(criterion, _judge(criterion, seen, doubts, blind, cues is not None, rubric))
+        _result(criterion, _judge(criterion, seen, doubts, blind, rubric))
         for criterion in rubric.criteria
     )
     uncapped, coverage = _total(results)
-    capped, failed_by = _cap(uncapped, results, seen, rubric, has_cues=cues is not None)
+    capped, failed_by = _cap(uncapped, results, seen, rubric)
     return Scorecard(
         rubric=rubric.ref,
         score=capped,
@@ -49,13 +50,12 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
 
 
 def _judge(
-    criterion: Criterion, seen: View, doubts: Readings | None, blind: str | None,
-    has_cues: bool, rubric: Rubric,
-) -> Verdict:  # fmt: skip
+    criterion: Criterion, seen: View, doubts: Readings | None, blind: str | None, rubric: Rubric
+) -> Verdict:
     judge = judge_of(criterion)
     reason = blind
     reads_words = judge.reads_words or any(c.cues for _, c in criterion.conditions())
-    if reason is None and reads_words and not has_cues:
+    if reason is None and reads_words and not seen.has_cues:
         language = seen.facts.language or seen.facts.metadata.language
         reason = f"There are no cues for the language {language!r}."
     if reason is None and reads_words:
@@ -68,7 +68,7 @@ def _judge(
     if when is not None and not when.holds:
         return Verdict("not_applicable", "The rubric does not ask this of such a call.")
     verdict = judge.decide(seen, criterion.thresholds)
-    if verdict.answer == "met" and judge.met_needs_words and not has_cues:
+    if verdict.answer == "met" and judge.met_needs_words and not seen.has_cues:
         return Verdict("cannot_tell", "What was said cannot be judged in this language.")
     if not judge.reads_words:
         return _less_sure(verdict, seen.facts.roles_confidence)
@@ -135,22 +135,14 @@ def _total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
 
 
 def _cap(
-    uncapped: float | None, results: tuple[CriterionResult, ...], seen: View, rubric: Rubric,
-    *, has_cues: bool,
-) -> tuple[float | None, str | None]:  # fmt: skip
-    """The lowest cap of the auto-fail rules that apply, and the rule that sets it.
-
-    Without cues nothing that is asked of words applies: "no greeting" was not heard to be missing.
-    """
-
-    def can_tell(rule: AutoFail) -> bool:
-        return has_cues or not any(condition.cues for _, condition in rule.conditions())
-
+    uncapped: float | None, results: tuple[CriterionResult, ...], seen: View, rubric: Rubric
+) -> tuple[float | None, str | None]:
+    """The lowest cap of the auto-fail rules that apply, and the rule that sets it."""
     answers = {r.id: r.answer for r in results}
     applying = [
         rule for rule in rubric.auto_fail
         if (rule.cue is not None and seen.first(rule.cue))
-        or (rule.when is not None and can_tell(rule) and check(rule.when, seen).holds)
+        or (rule.when is not None and check(rule.when, seen).holds)
         or (rule.criterion is not None and answers[rule.criterion] == rule.answer)
     ]  # fmt: skip
     if uncapped is None or not applying:

@@ -195,6 +195,11 @@ def test_a_language_without_cues(tmp_path):
     measured = one("{measure: holds_count, at_most: 3}")
     card = score(german, rubric(tmp_path, measured, no_greeting))
     assert (card.score, card.failed_by) == (100.0, None)
+    # A figure that decides by itself still does.
+    either = no_greeting.replace(
+        "{not: {cue: greeting}}", "{any: [{cue: greeting}, {measure: holds_count, at_least: 1}]}"
+    )
+    assert score(german, rubric(tmp_path, measured, either)).score == 20.0
 
 
 def test_what_was_not_transcribed_is_not_held_against_anybody(tmp_path):

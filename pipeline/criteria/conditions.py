@@ -1,7 +1,7 @@
 """The conditions that a rubric file states: cues, phrases, their order, measures, metadata.
 
 ``rubrics/README.md`` shows how they are written. A condition holds, does not hold, or cannot be
-told (a measure that the recording does not give).
+told (a measure that the recording does not give, words in a language without cues).
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -123,6 +123,8 @@ def check(condition: Condition, seen: View) -> Found:
         return Found(None if inner.holds is None else not inner.holds)
     if condition.all_of is not None or condition.any_of is not None:
         return _joined(condition, seen)
+    if not seen.has_cues:
+        return Found(None)
     found = _in_order(condition, seen)
     return Found(len(found) >= condition.times, tuple(found))
 

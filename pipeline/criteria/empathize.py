@@ -2,6 +2,7 @@
 
 from pipeline.criteria.occasion import Occasion, occasion
 from pipeline.criteria.view import (
+    HOSTILE,
     INFERRED,
     Thresholds,
     Verdict,
@@ -17,8 +18,6 @@ THRESHOLDS: frozenset[str] = frozenset()
 
 # "belittling", "doubting", … as the guide lists them.
 VIOLATIONS = ("belittling", "doubting", "blame_customer", "calm_down", "agent_insult")
-# These are, even where nothing else called for empathy.
-ALWAYS_WRONG = ("belittling", "agent_insult")
 # An apology takes a violation back when it comes within so many turns.
 FORGIVEN_WITHIN_TURNS = 4
 
@@ -26,17 +25,18 @@ FORGIVEN_WITHIN_TURNS = 4
 def judge(seen: View, _: Thresholds) -> Verdict:
     found = occasion(seen)
     called_for = _cause(seen, found)
-    cause = quote_turn(seen, *called_for) if called_for else None
-    violation = standing_violation(seen, VIOLATIONS if cause else ALWAYS_WRONG)
+    cause = (quote_turn(seen, *called_for),) if called_for else ()
+    # Some are, even where nothing else called for empathy.
+    violation = standing_violation(seen, VIOLATIONS if called_for else HOSTILE)
     if violation:
         evidence = quote(seen, violation, violation.id.replace("_", " "))
         return Verdict(
             "missed", f"The agent's words made it worse ({violation.id.replace('_', ' ')}).",
-            (cause, evidence) if cause else (evidence,),
+            (*cause, evidence),
             helped=f"Other words {place(seen, violation.turn)}, such as one sentence that takes "
             "the customer's side, or an apology for them soon after.",
         )  # fmt: skip
-    if called_for is None or cause is None:
+    if called_for is None:
         return Verdict(
             "not_applicable", "There was no complaint and no sign of distress.", (), INFERRED
         )
@@ -45,13 +45,14 @@ def judge(seen: View, _: Thresholds) -> Verdict:
     if said:
         return Verdict(
             "met", "The agent acknowledged the customer's feeling or situation.",
-            (cause, quote(seen, said, "acknowledgement")),
+            (*cause, quote(seen, said, "acknowledgement")),
         )  # fmt: skip
+    turn, what = called_for
     return Verdict(
         "missed", "Nothing the agent said acknowledged the customer's feeling or situation.",
-        (cause,), INFERRED,
+        cause, INFERRED,
         helped="One sentence that names what the customer feels or has been through, "
-        f"after the {cause.what} {place(seen, called_for[0])}.",
+        f"after the {what} {place(seen, turn)}.",
         absent=True,
     )  # fmt: skip
 

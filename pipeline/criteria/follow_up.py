@@ -2,9 +2,10 @@
 
 from pipeline.criteria import solve
 from pipeline.criteria.occasion import occasion
-from pipeline.criteria.solve import HOSTILE, spare_abused
+from pipeline.criteria.solve import spare_abused
 from pipeline.criteria.view import (
     GUESSED,
+    HOSTILE,
     INFERRED,
     Thresholds,
     Verdict,

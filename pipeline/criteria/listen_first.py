@@ -5,6 +5,7 @@ from pipeline.criteria.occasion import OPENING_TURNS, Occasion, occasion
 from pipeline.criteria.overlaps import interruptions_in_issue, steady, turn_at
 from pipeline.criteria.view import (
     GUESSED,
+    HOSTILE,
     INFERRED,
     Thresholds,
     Verdict,
@@ -85,7 +86,7 @@ def _unheeded(seen: View, found: Occasion) -> Verdict | None:
             helped=f"Taking the customer's word {place(seen, doubted.turn)}, and asking only what "
             "is needed to help.",
         )  # fmt: skip
-    reply = standing_violation(seen, ("agent_insult", "belittling"))
+    reply = standing_violation(seen, HOSTILE)
     again = seen.first("not_heard", start=found.issue + 1)
     if reply and found.response is not None and reply.turn <= found.response + REPLY_TURNS:
         return Verdict(

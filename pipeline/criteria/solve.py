@@ -4,7 +4,9 @@ from dataclasses import replace
 
 from pipeline.criteria.occasion import Occasion, occasion
 from pipeline.criteria.view import (
+    ABUSE,
     GUESSED,
+    HOSTILE,
     INFERRED,
     Thresholds,
     Verdict,
@@ -16,10 +18,6 @@ from pipeline.criteria.view import (
 from pipeline.records import Cue, Evidence
 
 THRESHOLDS: frozenset[str] = frozenset()
-
-# What is "offered" in the same breath as one of these is a threat or a dismissal, not a solution.
-HOSTILE = ("agent_insult", "belittling")
-ABUSE = ("abuse_insult", "abuse_profanity", "abuse_threat")
 
 
 def judge(seen: View, _: Thresholds) -> Verdict:

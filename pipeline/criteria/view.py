@@ -21,6 +21,10 @@ PLAIN = 0.9  # the words for it are there, or were measured
 INFERRED = 0.7  # from the absence of words, or from words around it
 GUESSED = 0.5  # nothing speaks clearly either way
 
+# What no agent says to a customer, whatever the call is about; what is "offered" in the same breath
+# is a threat or a dismissal.
+HOSTILE = ("agent_insult", "belittling")
+ABUSE = ("abuse_insult", "abuse_profanity", "abuse_threat")
 
 _WORD = re.compile(r"\S+")
 _SENTENCE_END = re.compile(r"[.!?…]+(?=\s|$)")
@@ -47,11 +51,15 @@ class Verdict:
 
 @dataclass(frozen=True)
 class View:
-    """A call with its cues, also by their id."""
+    """A call with its cues, also by their id.
+
+    ``has_cues``: its language has any, so that one that is not there was not said.
+    """
 
     facts: CallFacts
     cues: tuple[Cue, ...]
     by_id: Mapping[str, tuple[Cue, ...]] = field(default_factory=dict)
+    has_cues: bool = True
 
     @property
     def turns(self) -> tuple[Turn, ...]:
@@ -89,12 +97,13 @@ def place_of(cue: Cue) -> tuple[int, int]:
     return cue.turn, cue.offset
 
 
-def view(facts: CallFacts, cues: Iterable[Cue]) -> View:
+def view(facts: CallFacts, cues: Iterable[Cue], *, has_cues: bool = True) -> View:
     by_id: dict[str, list[Cue]] = {}
     ordered = tuple(cues)
     for cue in ordered:
         by_id.setdefault(cue.id, []).append(cue)
-    return View(facts, ordered, {name: tuple(found) for name, found in by_id.items()})
+    named = {name: tuple(found) for name, found in by_id.items()}
+    return View(facts, ordered, named, has_cues)
 
 
 def place(seen: View, turn: int) -> str:
