@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pipeline import __version__
 from pipeline.errors import TranscriptError
 from pipeline.records import CallFacts, Direction, Engines, Metadata, Role, Turn
+from pipeline.voices import goes_on
 
 ROLES: tuple[Role, ...] = get_args(Role)
 DIRECTIONS = get_args(Direction)
@@ -111,15 +112,16 @@ def merge_turns(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """Turns as we mean them: what one side says until another takes over, however it was split."""
     merged: list[Turn] = []
     for turn in turns:
-        last = merged[-1] if merged else None
-        if last is None or last.role != turn.role or turn.role == "unknown":
+        at = goes_on([(last.role, last.text) for last in merged[-2:]], turn.role)
+        if at is None or turn.role == "unknown":
             merged.append(turn)
             continue
+        last = merged[at]
         text = f"{last.text} {turn.text}".strip()
         timed = last.start_s is not None and turn.end_s is not None
         start_s = min(last.start_s or 0.0, turn.start_s or 0.0) if timed else None
         end_s = max(last.end_s or 0.0, turn.end_s or 0.0) if timed else None
-        merged[-1] = Turn(turn.role, text, start_s, end_s, (*last.words, *turn.words))
+        merged[at] = Turn(turn.role, text, start_s, end_s, (*last.words, *turn.words))
     return tuple(merged)
 
 

@@ -1,9 +1,10 @@
 """A call as voices: what each of them says and when, before anybody knows who is the agent."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pipeline.normalise import is_hum
 from pipeline.records import Span, Turn, Word
 from pipeline.spans import Spans, close_gaps, overlap_s, touching
 
@@ -47,13 +48,31 @@ def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
     )
     merged: list[tuple[str, list[Word]]] = []
     for label, utterance in spoken:
-        last = merged[-1] if merged else None
-        if last and last[0] == label and utterance[0].start_s - last[1][-1].end_s < TURN_PAUSE_S:
-            last[1].extend(utterance)
+        at = goes_on([(last, text_of(words)) for last, words in merged[-2:]], label)
+        if at is not None and utterance[0].start_s - merged[at][1][-1].end_s < TURN_PAUSE_S:
+            merged[at][1].extend(utterance)
         else:
             merged.append((label, list(utterance)))
     speech = {voice.label: close_gaps(voice.speech, UTTERANCE_PAUSE_S) for voice in voices}
     return [(label, _turn(words, speech[label])) for label, words in merged]
+
+
+def goes_on(taken: Sequence[tuple[str, str]], who: str) -> int | None:
+    """Which of the last turns (who, text) the next words of somebody go on: -1, -2 or None.
+
+    A turn goes on until another is taken. A hum ("mm-hm") takes none: it stands after the turn that
+    it was said in.
+    """
+    for at, (last, text) in zip((-1, -2), reversed(taken), strict=False):
+        if last == who:
+            return at
+        if not is_hum(text):
+            break
+    return None
+
+
+def text_of(words: Iterable[Word]) -> str:
+    return " ".join(word.text for word in words)
 
 
 def utterances(voice: Voice) -> list[list[Word]]:
@@ -74,7 +93,7 @@ def _turn(words: Sequence[Word], speech: Spans) -> Turn:
         start_s = min(start_s, max(span.start_s, start_s - UTTERANCE_PAUSE_S))
     for span in touching(speech, Span(words[-1].start_s, words[-1].end_s)):
         end_s = max(end_s, min(span.end_s, end_s + UTTERANCE_PAUSE_S))
-    return Turn("unknown", " ".join(word.text for word in words), start_s, end_s, tuple(words))
+    return Turn("unknown", text_of(words), start_s, end_s, tuple(words))
 
 
 def _closeness(word: Word, speech: Spans) -> float:

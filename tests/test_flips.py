@@ -31,7 +31,7 @@ def test_change(change, text, becomes):
 
 def test_changes_of_turns():
     turns = (Turn("agent", "Hello. How can I help?"), Turn("customer", "It broke"))
-    assert [t.text for t in CHANGES["turns split"](turns)] == [
+    assert [t.text for t in CHANGES["turns split by a hum"](turns)] == [
         "Hello.", "Mm-hm.", "How can I help?", "It broke",
     ]  # fmt: skip
     assert CHANGES["small talk first"](turns)[-2:] == turns

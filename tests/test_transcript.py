@@ -34,6 +34,17 @@ def test_byte_order_mark_is_tolerated(tmp_path):
     assert facts.metadata.call_id == "c1"
 
 
+def test_a_turn_is_one_however_it_was_split(tmp_path):
+    """Pieces of one side are one turn, also where the other side hums between them."""
+    said = [("customer", "It came."), ("agent", "Mm-hm."), ("customer", "It was wet."),
+            ("customer", "All of it."), ("agent", "Okay."), ("customer", "Yes.")]  # fmt: skip
+    turns = [{"role": role, "text": text} for role, text in said]
+    (facts,) = read(tmp_path, json.dumps(CALL | {"turns": turns}))
+    assert [t.text for t in facts.turns] == [
+        "It came. It was wet. All of it.", "Mm-hm. Okay.", "Yes.",
+    ]  # fmt: skip
+
+
 def test_times_give_a_duration(tmp_path):
     turns = [{"role": "agent", "text": "a", "start_s": 0, "end_s": 2},
              {"role": "customer", "text": "b", "start_s": 3, "end_s": 4.5}]  # fmt: skip

@@ -43,6 +43,25 @@ def test_a_backchannel_does_not_cut_a_turn():
     assert [(v, len(t.words)) for v, t in turns] == [("a", 10), ("b", 1)]
 
 
+def test_a_turn_goes_on_after_a_hum_in_its_pause():
+    """A listener who hums takes no turn; one who says a word does."""
+    first, then = said(0, "my", "order", "came"), said(2.5, "and", "it", "was", "wet")
+    hummed = take_turns([voice("a", first, then), voice("b", said(1.3, "mm-hm"))])
+    assert [(v, t.text) for v, t in hummed] == [
+        ("a", "my order came and it was wet"),
+        ("b", "mm-hm"),
+    ]
+    asked = take_turns([voice("a", first, then), voice("b", said(1.3, "when"))])
+    assert [v for v, _ in asked] == ["a", "b", "a"]
+
+
+def test_after_a_hum_and_a_long_silence_a_new_turn_starts():
+    turns = take_turns(
+        [voice("a", said(0, "one", "moment"), said(20, "thanks")), voice("b", said(2, "mm-hm"))]
+    )
+    assert [v for v, _ in turns] == ["a", "b", "a"]
+
+
 def test_a_long_silence_starts_a_new_turn():
     turns = take_turns([voice("a", said(0, "one", "moment"), said(20, "thank", "you"))])
     assert [t.text for _, t in turns] == ["one moment", "thank you"]

@@ -84,8 +84,8 @@ def bare(turns: Turns) -> Turns:
     return _each(turns, lambda text: " ".join(re.sub(r"[^\w\s'*]", " ", text.lower()).split()))
 
 
-def split(turns: Turns) -> Turns:
-    """Turns of two sentences or more become two, with an "mm-hm" of the other side in between.
+def split_by(token: str) -> Callable[[Turns], Turns]:
+    """Turns of two sentences or more become two, with a token of the other side in between.
 
     Without it they would be one turn again: what one side says on end is merged.
     """
@@ -98,10 +98,10 @@ def split(turns: Turns) -> Turns:
             return
         cut = ends[len(ends) // 2]
         yield replace(turn, text=turn.text[:cut].strip())
-        yield Turn(other[turn.role], "Mm-hm.")
+        yield Turn(other[turn.role], token)
         yield replace(turn, text=turn.text[cut:].strip())
 
-    return tuple(half for turn in turns for half in halves(turn))
+    return lambda turns: tuple(half for turn in turns for half in halves(turn))
 
 
 def with_small_talk(turns: Turns) -> Turns:
@@ -133,7 +133,8 @@ CHANGES: dict[str, Callable[[Turns], Turns]] = {
     "contracted": contracted,
     "written out": written_out,
     "no case or punctuation": bare,
-    "turns split": split,
+    "turns split by a hum": split_by("Mm-hm."),
+    "turns split by a word": split_by("Okay."),
     "small talk first": with_small_talk,
     "numbers spelled out": spelled_numbers,
 }
