@@ -52,7 +52,7 @@ LANGUAGE = "en"
 # From which probability on the tagger's word alone counts. One false alarm among a call's turns
 # changes an answer where one is enough, and flags a call for review; a missed "next step" is often
 # made up for by the next. Chosen on dialogues held back and on transcripts that nothing ships from.
-COUNTS_FROM, COUNTS_FROM_ONE_IS_ENOUGH, COUNTS_FROM_FLAG = 0.4, 0.7, 0.8
+COUNTS_FROM, COUNTS_FROM_ONE_IS_ENOUGH, COUNTS_FROM_FLAG = 0.5, 0.7, 0.8
 ONE_IS_ENOUGH = frozenset((
     "complaint", "distress", "third_party_harm", "not_heard", "doubting", "belittling",
     "blame_customer", "blame_other", "calm_down", "agent_insult", "excuse", "refusal", "hedged",
@@ -60,7 +60,7 @@ ONE_IS_ENOUGH = frozenset((
 ))  # fmt: skip
 # A pattern does not count where the tagger all but rules it out, if it has seen enough of the move;
 # what calls for empathy and an apology needs a word from both.
-RULES_OUT_BELOW, RULES_OUT_CALLS_FOR_BELOW, SEEN_ENOUGH = 0.03, 0.25, 30
+RULES_OUT_BELOW, RULES_OUT_CALLS_FOR_BELOW, SEEN_ENOUGH = 0.05, 0.2, 30
 CALLS_FOR = frozenset(("complaint", "distress"))
 # Writers whose dialogues set the certainties.
 HELD_BACK = frozenset({"w4", "w18", "w21", "w23"})
