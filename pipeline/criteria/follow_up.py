@@ -17,6 +17,8 @@ from pipeline.criteria.view import (
 from pipeline.records import Cue, Evidence
 
 THRESHOLDS: frozenset[str] = frozenset()
+# "Anything else?" leaves a step without time or manner open; one that was hardly named it does not.
+SURELY_OPEN = 0.75
 
 
 def judge(seen: View, _: Thresholds) -> Verdict:
@@ -68,7 +70,8 @@ def _judge_issue(seen: View, start: int, stated: Evidence, settled: bool) -> Ver
             absent=True,
         )  # fmt: skip
     closing = seen.last("more_help", "recap", start=start)
-    if closing and settled:
+    left_open = any(step.probability >= SURELY_OPEN for step in steps)
+    if closing and settled and not left_open:
         return Verdict(
             "met", "The agent confirmed that the matter is finished or asked whether it is.",
             (stated, quote(seen, closing, "confirmation")), INFERRED,
