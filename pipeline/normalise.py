@@ -143,8 +143,6 @@ _SPELLINGS = {
     )
 }
 _FILLERS = {"um", "umm", "uh", "uhh", "er", "err", "erm", "uhm", "ah", "hmm", "hm", "mm"}
-# What fillers leave of the sounds with which a listener says "go on" ("mm-hm", "uh-huh").
-_HUMS = {"mhm", "mmhm", "mhmm", "mmhmm", "mmm", "huh", "aha"}
 # "ill" without its apostrophe is "I will", except after words that speak of health.
 _HEALTH = _words(
     """
@@ -205,11 +203,6 @@ def normalise(text: str) -> Normalised:
         at += len(words[index]) + 1
     joined = "".join(f"{words[index]} " for index in kept)
     return Normalised(joined, tuple(offsets), tuple(spans[index] for index in kept))
-
-
-def is_hum(text: str) -> bool:
-    """Whether nothing is said but that somebody listens ("mm-hm"): it takes no turn."""
-    return _HUMS.issuperset(normalise(text).text.split())
 
 
 def exact_words(text: str) -> list[tuple[str, tuple[int, int]]]:

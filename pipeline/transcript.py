@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pipeline import __version__
 from pipeline.errors import TranscriptError
 from pipeline.records import CallFacts, Direction, Engines, Metadata, Role, Turn
-from pipeline.voices import goes_on
+from pipeline.turn_taking import goes_on
 
 ROLES: tuple[Role, ...] = get_args(Role)
 DIRECTIONS = get_args(Direction)

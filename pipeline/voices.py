@@ -4,9 +4,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.normalise import is_hum
 from pipeline.records import Span, Turn, Word
 from pipeline.spans import Spans, close_gaps, overlap_s, touching
+from pipeline.turn_taking import goes_on
 
 PROMPT, COLLEAGUE = THIRD_PARTIES = ("prompt", "colleague")
 """Labels of machines and of a second agent: nobody's role but ``other``."""
@@ -55,20 +55,6 @@ def take_turns(voices: Sequence[Voice]) -> list[tuple[str, Turn]]:
             merged.append((label, list(utterance)))
     speech = {voice.label: close_gaps(voice.speech, UTTERANCE_PAUSE_S) for voice in voices}
     return [(label, _turn(words, speech[label])) for label, words in merged]
-
-
-def goes_on(taken: Sequence[tuple[str, str]], who: str) -> int | None:
-    """Which of the last turns (who, text) the next words of somebody go on: -1, -2 or None.
-
-    A turn goes on until another is taken. A hum ("mm-hm") takes none: it stands after the turn that
-    it was said in.
-    """
-    for at, (last, text) in zip((-1, -2), reversed(taken), strict=False):
-        if last == who:
-            return at
-        if not is_hum(text):
-            break
-    return None
 
 
 def text_of(words: Iterable[Word]) -> str:

@@ -24,7 +24,7 @@ LAYERS = [
         "result",
         "rounding",
     },
-    {"durations"},
+    {"durations", "turn_taking"},
     {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
     {"minilm"},
