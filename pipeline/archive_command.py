@@ -1,7 +1,8 @@
 """``callscore verify``, ``rescore`` and ``rubric diff``: what is done with stored calls."""
 
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,8 +15,9 @@ from pipeline.backtest import Answer, Compared, Summary, compare
 from pipeline.call import judge
 from pipeline.codeversion import code_version
 from pipeline.errors import SettingsError
-from pipeline.report import ANSWERS
-from pipeline.rubric import load_rubric, load_rubrics
+from pipeline.report import ANSWERS, label
+from pipeline.result import to_json_line
+from pipeline.rubric import Rubric, load_rubric, load_rubrics
 from pipeline.second_opinion import asked
 from pipeline.settings import Settings
 from pipeline.store import Judging, Store
@@ -48,7 +50,8 @@ def verify_results(call_ids: Sequence[str], settings: Settings) -> bool:
 def rescore_calls(settings: Settings) -> None:
     """Judges every stored call anew under the rubrics of the settings; no recording is touched."""
     rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
-    done = 0
+    judged: Counter[str] = Counter()
+    changed = 0
     started = datetime.now(UTC)
     with Store(settings.database_url) as store:
         for rubric in (rubrics.default, *rubrics.by_queue.values()):
@@ -63,16 +66,23 @@ def rescore_calls(settings: Settings) -> None:
             opinion = store.find_opinion(call.recording_sha256, judging)
             if opinion is None:  # nobody is asked anew here
                 judging = replace(judging, asked=None)
+            result = judge(call.facts, rubric, opinion)
+            before = store.find_result(call.recording_sha256, call.facts.metadata, judging)
+            changed += before is None or store.result_json(before) != to_json_line(result)
             store.keep_result(
-                judge(call.facts, rubric, opinion),
+                result,
                 call.recording_sha256,
                 call.path,
                 judging,
                 call_id_given=call.call_id_given,
             )
-            done += 1
+            judged[f"{rubric.id} {rubric.version}"] += 1
     seconds = (datetime.now(UTC) - started).total_seconds()
-    _print(f"{done} calls judged again in {seconds:.1f} s. Results: {settings.database_url}")
+    by_rubric = ", ".join(f"{count} by {name}" for name, count in judged.items()) or "none"
+    _print(
+        f"{judged.total()} calls judged again in {seconds:.1f} s ({by_rubric}); {changed} results "
+        f"are new or changed. Results: {settings.database_url}"
+    )
 
 
 def diff_rubrics(old: str, new: str, settings: Settings) -> bool:
@@ -89,8 +99,11 @@ def diff_rubrics(old: str, new: str, settings: Settings) -> bool:
     if not summary.calls:
         raise SettingsError("no stored calls to compare on; score some recordings first")
     console = Console()
+    for line in _weights(before, after):
+        _print(line)
     if flips.row_count:
         console.print(flips)
+    if summary.moves:
         console.print(_summary_table(summary))
     names = f"{before.id} {before.version} → {after.id} {after.version}"
     _print(f"{names}: {summary.changed} of {summary.calls} stored calls change.")
@@ -99,14 +112,25 @@ def diff_rubrics(old: str, new: str, settings: Settings) -> bool:
 
 def _add_rows(table: Table, compared: Compared) -> None:
     moved = f"{_score(compared.old_score)} → {_score(compared.new_score)}"
-    for flip in compared.flips:
+    # A criterion that only one of them has says the same on every call: the counts tell.
+    flips = [flip for flip in compared.flips if flip.old is not None and flip.new is not None]
+    for flip in flips:
         table.add_row(
             Text(flip.call_id), Text(flip.agent_id), Text(flip.criterion),
             _answer(flip.old), _answer(flip.new), moved,
         )  # fmt: skip
         moved = ""
-    if not compared.flips and compared.old_score != compared.new_score:
+    if not flips and compared.old_score != compared.new_score:
         table.add_row(Text(compared.call_id), "", "only the score", "", "", moved)
+
+
+def _weights(before: Rubric, after: Rubric) -> Iterator[str]:
+    """One line a criterion that is worth something else, or that only one of the rubrics has."""
+    old = {criterion.id: criterion.weight for criterion in before.criteria}
+    new = {criterion.id: criterion.weight for criterion in after.criteria}
+    for name in [*old, *(name for name in new if name not in old)]:
+        if old.get(name) != new.get(name):
+            yield f"{label(name)}: weight {_score(old.get(name))} → {_score(new.get(name))}"
 
 
 def _summary_table(summary: Summary) -> Table:

@@ -52,10 +52,12 @@ def summarize_agents(outcomes: Sequence[Outcome]) -> list[AgentSummary]:
 
     A call counts once, however many copies of its recording the batch met.
     """
-    calls: dict[str, dict[int | None, Outcome]] = {}
+    calls: dict[str, dict[int | str | None, Outcome]] = {}
     for outcome in outcomes:
         if outcome.agent_id is not None:
-            calls.setdefault(outcome.agent_id, {})[outcome.result_id] = outcome
+            # A transcript's result is not stored: its call id stands for it.
+            same = outcome.result_id if outcome.result_id is not None else outcome.call_id
+            calls.setdefault(outcome.agent_id, {})[same] = outcome
     return [_summarize(agent_id, list(calls[agent_id].values())) for agent_id in sorted(calls)]
 
 
@@ -127,7 +129,8 @@ def answers_table(result: Mapping[str, Any]) -> Table:
     table = Table(title=Text(f"Call {result['call_id']}"), title_justify="left")
     table.add_column("Criterion")
     table.add_column("Answer", no_wrap=True)
-    table.add_column("Points", justify="right", no_wrap=True)
+    for heading in ("Points", "Sure"):
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("Why", overflow="fold")
     for criterion in result["criteria"]:
         why = Text(criterion["reason"])
@@ -140,7 +143,9 @@ def answers_table(result: Mapping[str, Any]) -> Table:
         if helped:
             why.append("\nWould have helped: ", style="bold")
             why.append(helped)
-        table.add_row(label(criterion["id"]), ANSWERS[criterion["answer"]], points(criterion), why)
+        answer = criterion["answer"]
+        sure = "" if answer == "cannot_tell" else _percent(criterion["confidence"])
+        table.add_row(label(criterion["id"]), ANSWERS[answer], points(criterion), sure, why)
     return table
 
 

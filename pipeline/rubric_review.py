@@ -74,7 +74,7 @@ def _alone(criterion: Criterion, answers: Counter[AnswerValue]) -> Iterator[Find
         yield finding(
             "never applies", f"it applies to none of {tried} sample dialogues; widen when it does"
         )
-    elif applies >= FEWEST and answers["met"] + answers["partial"] == 0:
+    elif applies >= FEWEST and answers["met"] == 0:
         yield finding(
             "never met", f"none of the {applies} sample dialogues that call for it meets it; look "
             "at its cues and phrases",

@@ -84,6 +84,7 @@ def test_answers_show_their_evidence():
                 "answer": "partial",
                 "points": 7.5,
                 "max_points": 15,
+                "confidence": 0.42,
                 "reason": "Half a statement.",
                 "evidence": [{"role": "agent", "start_s": 75.2, "end_s": 76, "quote": "oh [no]"}],
                 "would_have_helped": "A word for the lost day at 1:10.",
@@ -91,5 +92,11 @@ def test_answers_show_their_evidence():
         ],
     }
     table = shown(answers_table(json.loads(json.dumps(line))))
-    for part in ("Empathize", "partly", "7.5 of 15", "1:15", "oh [no]", "lost day"):
+    for part in ("Empathize", "partly", "7.5 of 15", "42%", "1:15", "oh [no]", "lost day"):
         assert part in table
+
+
+def test_calls_without_a_stored_result_count_one_by_one():
+    """Transcripts are judged and shown, not stored."""
+    calls = [Outcome("t.jsonl", "scored", None, None, name, "a1", score=50.0) for name in "ab"]
+    assert [agent.calls for agent in summarize_agents(calls)] == [2]

@@ -55,6 +55,8 @@ def test_vague(tmp_path, dialogues):
 def test_never(tmp_path, dialogues):
     sings = "rules: {met: {phrase: la la la, by: agent}, helps: H.}"
     assert doubts(tmp_path, dialogues, ("Sings", sings)) == {("c0", "never met")}
+    half = "rules: {met: {phrase: la la la, by: agent}, partial: {cue: greeting}, helps: H.}"
+    assert doubts(tmp_path, dialogues, ("Half sings", half)) == {("c0", "never met")}
     never = "rules: {applies: {phrase: la la la}, met: {cue: greeting}, helps: H.}"
     assert doubts(tmp_path, dialogues, ("Sings along", never)) == {("c0", "never applies")}
     same = SAYS_SORRY.replace("helps", "partial: {cue: apology_for_issue}, helps")

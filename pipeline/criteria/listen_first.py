@@ -68,8 +68,8 @@ def _decide(seen: View, thresholds: Thresholds) -> Verdict:
     return Verdict(
         "partial", "The customer could speak, but no question or restatement came first.",
         (stated,), GUESSED,
-        helped=f"A question about the issue, or saying it back, after {place(seen, found.issue)} "
-        "and before offering anything.",
+        helped=f"A question about the issue named {place(seen, found.issue)}, or saying it back, "
+        "before offering anything.",
         absent=True,
     )  # fmt: skip
 
