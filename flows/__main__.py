@@ -24,10 +24,13 @@ Paths = Annotated[
 RubricOption = Annotated[
     str | None, typer.Option(metavar="FILE", help="Rubric file or name; else leap.")
 ]
+HoursOption = Annotated[
+    float | None, typer.Option(min=0, help="Begin no further call after so many hours.")
+]
 
 
 @app.command()
-def run(paths: Paths, rubric: RubricOption = None) -> None:
+def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) -> None:
     """Score all recordings now and print the tables, and where results and report lie.
 
     Without a Prefect server of your own, one is started for the run (about 10 seconds).
@@ -41,7 +44,7 @@ def run(paths: Paths, rubric: RubricOption = None) -> None:
     from flows.nightly import nightly
     from pipeline.report import agents_table, calls_table, summarize_agents
 
-    state = nightly(paths, rubric, return_state=True)
+    state = nightly(paths, rubric, hours, return_state=True)
     result: Any = state.result(raise_on_failure=False)
     if isinstance(result, BaseException):
         raise result
@@ -53,7 +56,7 @@ def run(paths: Paths, rubric: RubricOption = None) -> None:
         for line in (f"Results: {store.name}", f"Report:  {result['report']}"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for outcome in outcomes:
-        if outcome.status == "failed":
+        if outcome.status in ("failed", "quarantined"):
             typer.echo(outcome.reason, err=True)
     raise typer.Exit(0 if state.is_completed() else 1)
 
@@ -64,6 +67,7 @@ def serve(
     cron: Annotated[str, typer.Option(help="When, as cron writes it.")] = "0 2 * * *",
     timezone: Annotated[str, typer.Option(help="Time zone of the schedule.")] = "UTC",
     rubric: RubricOption = None,
+    hours: HoursOption = None,
 ) -> None:
     """Score what is new every night, on this machine, until stopped.
 
@@ -85,7 +89,7 @@ def serve(
     except ValueError as error:
         typer.echo(f"callscore: --cron or --timezone: {error}", err=True)
         raise typer.Exit(2) from None
-    parameters = {"paths": [full_path(path) for path in paths], "rubric": rubric}
+    parameters = {"paths": [full_path(path) for path in paths], "rubric": rubric, "hours": hours}
     with prefect_server():
         # pause_on_shutdown: a restart of this machine must not end the nights for good.
         nightly.serve(

@@ -1,119 +1,199 @@
-"""The nightly flow: one flow run a batch, one task a call.
+"""The nightly flow: one flow run a worker, one task a call.
 
-One run for all calls, because every run of a deployment is a new process that loads the models
-anew; one task a call, because the stages between are kept in our own database.
+One run for all calls, because every run of a deployment is a new process; one task a call, because
+the stages between are kept in our own database. Any number of runs over the same recordings, on any
+number of hosts, work on the same batch and draw from its one work list.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from prefect import flow, get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect import Task, flow, get_run_logger
 from prefect.client.schemas.objects import State
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from flows.artifacts import ProgressReport, publish
 from flows.tasks import score_call_task
-from pipeline.batch import Batch
+from pipeline.batch import Batch, path_of
+from pipeline.call import listen
+from pipeline.crew import Crew, Order
 from pipeline.engines import SpeechEngines
-from pipeline.find import find_recordings
-from pipeline.report import AgentSummary, summarize_agents, write_report
+from pipeline.errors import TransientError
+from pipeline.find import Found, find_recordings, full_path
+from pipeline.report import write_report
 from pipeline.rubric import load_rubrics
-from pipeline.settings import load_settings
+from pipeline.settings import Settings, load_settings
 from pipeline.store import Outcome, Store
+from pipeline.triage import triage
+from pipeline.worklist import Lined, Progress, Worklist, open_batch
+
+NO_TIME_LEFT = "no time left; the next batch takes it"
+STILL_WRITTEN = "still being written; the next batch takes it"
+# How often the work list is looked at where there is nothing to do but wait for others.
+LOOK_EVERY_S = 1.0
+# How often dead workers are looked for and progress is shown.
+ROUND_EVERY_S = 10.0
+# Recordings go into the work list in lots of so many, so that scoring starts early.
+LOT = 50
 
 
 @flow(name="nightly", persist_result=False)
-def nightly(paths: list[str], rubric: str | None = None) -> State[dict[str, Any]]:
+def nightly(
+    paths: list[str], rubric: str | None = None, hours: float | None = None
+) -> State[dict[str, Any]]:
     """Scores all recordings under ``paths`` that are not scored yet, and writes the report.
 
-    Ends as Completed when every recording is scored or skipped with a reason, else as Failed,
-    after everything was stored. The data of the state are the batch's number and the report.
+    After ``hours`` no further call is begun. Ends as Completed when every recording is scored or
+    skipped with a reason, else as Failed, after everything was stored. The data of the state are
+    the batch's number and the report.
     """
-    logger = get_run_logger()
     settings = load_settings(rubric=rubric)
-    judge_by = load_rubrics(settings.rubric, settings.queue_rubrics)
-    engines = SpeechEngines(settings)
-    with Store(settings.database_url) as store:
-        batch = Batch(store.start_batch("nightly flow"), settings, judge_by, engines, store)
-        found = list(find_recordings(paths))
-        logger.info("batch %d: %d recordings", batch.id, len(found))
-        score_call = score_call_task(batch)
-        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(settings.parallel_calls)
-        with runner:
-            futures: list[PrefectFuture[Any]] = [
-                runner.submit(score_call, {"number": number, "found": item})
-                for number, item in enumerate(found, start=1)
-            ]
-            for done, future in enumerate(as_completed(futures), start=1):
-                logger.info(
-                    "%d of %d: %s", done, len(found), _status(future.result(raise_on_failure=False))
-                )
-        store.finish_batch(batch.id)
-        outcomes = store.outcomes(batch.id)
-        report = write_report(batch.id, store, settings)
-    crashed = len(found) - len(outcomes)  # tasks that ended without an outcome
-    publish(batch.id, outcomes, crashed, report)
-    data = {"batch": batch.id, "report": str(report)}
-    failed = crashed + sum(outcome.status == "failed" for outcome in outcomes)
-    message = f"{failed} of {len(found)} recordings failed; batch {batch.id}"
+    rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
+    with Store(settings.database_url, settings.patience_s) as store:
+        batch = open_batch(store, "nightly flow", scope_of(paths, settings))
+        order = Order(batch, settings, rubrics, listen)
+        with Worklist(store, batch) as worklist, Crew(order) as crew:
+            known = Batch(batch, settings, rubrics, SpeechEngines(settings), store, listen)
+            score_call = score_call_task(crew, worklist, store, settings.quarantine_after)
+            _Night(worklist, known, paths, score_call, hours).work()
+        outcomes = store.outcomes(batch)
+        report = write_report(batch, store, settings)
+    publish(batch, outcomes, report)
+    failed = sum(outcome.status in ("failed", "quarantined") for outcome in outcomes)
+    message = f"{failed} of {len(outcomes)} recordings failed; batch {batch}"
+    data = {"batch": batch, "report": str(report)}
     return Failed(message=message, data=data) if failed else Completed(message=message, data=data)
 
 
-def publish(batch: int, outcomes: Sequence[Outcome], crashed: int, report: Path) -> None:
-    """Artifacts for Prefect's pages: ids, figures and reasons, never words of calls or names."""
-    create_table_artifact(
-        key="calls",
-        description=f"Batch {batch}: calls",
-        table=[
-            {
-                "recording": outcome.path,
-                "call": outcome.call_id,
-                "agent": outcome.agent_id,
-                "outcome": outcome.status,
-                "score": outcome.score,
-                "coverage": outcome.coverage,
-                "failed by": outcome.failed_by,
-                "why": outcome.reason,
-            }
-            for outcome in outcomes
-        ],
-    )
-    create_markdown_artifact(
-        key="batch",
-        description=f"Batch {batch}: summary",
-        markdown=summary(batch, outcomes, crashed, summarize_agents(outcomes), report),
-    )
+def scope_of(paths: list[str], settings: Settings) -> str:
+    """What a batch is over: who works on the same works together."""
+    return json.dumps([sorted(map(full_path, paths)), settings.rubric, settings.queue_rubrics])
 
 
-def summary(
-    batch: int,
-    outcomes: Sequence[Outcome],
-    crashed: int,
-    agents: Sequence[AgentSummary],
-    report: Path,
-) -> str:
-    """The batch on one page of Markdown."""
-    lines = [f"# Batch {batch}", ""]
-    for status in ("scored", "skipped", "failed"):
-        lines.append(f"- {status}: {sum(outcome.status == status for outcome in outcomes)}")
-    if crashed:
-        lines.append(f"- without an outcome (see the failed tasks): {crashed}")
-    lines += ["", "| agent | calls | mean score | mean coverage |", "|---|--:|--:|--:|"]
-    for agent in agents:
-        mean = "–" if agent.mean_score is None else f"{agent.mean_score:.1f}"
-        name = agent.agent_id.replace("|", "\\|")
-        lines.append(f"| {name} | {agent.calls} | {mean} | {agent.mean_coverage:.0%} |")
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if failed:
-        lines += ["", "## Failed", ""]
-        # A code span: what is in a file name is not markup.
-        lines += [f"- `` {outcome.reason} ``" for outcome in failed]
-    lines += ["", f"Report on the machine that ran the batch: `` {report} ``"]
-    return "\n".join(lines)
+@dataclass
+class _Night:
+    """One worker's part in a batch: finds recordings, claims them, hands them to the crew."""
+
+    worklist: Worklist
+    batch: Batch
+    paths: list[str]
+    score_call: Task[..., Any]
+    hours: float | None
+    done: SimpleQueue[PrefectFuture[Any]] = field(default_factory=SimpleQueue)
+
+    def __post_init__(self) -> None:
+        self.logger = get_run_logger()
+        self.patient = Retrying(
+            retry=retry_if_exception_type(TransientError),
+            stop=stop_after_delay(self.batch.settings.patience_s),
+            wait=wait_exponential(multiplier=0.1, max=5),
+            reraise=True,
+        )
+
+    def work(self) -> None:
+        """Until nothing waits and nobody works any more."""
+        deadline = time.monotonic() + self.hours * 3600 if self.hours is not None else float("inf")
+        finder = _Thread(self._find)
+        progress = ProgressReport()
+        size = self.batch.settings.parallel_calls
+        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(size)
+        running, next_round = 0, 0.0
+        with runner:
+            while True:
+                if time.monotonic() >= next_round:
+                    next_round = time.monotonic() + ROUND_EVERY_S
+                    self.patient(self.worklist.rescue)
+                    progress.show(self.patient(self.worklist.progress))
+                if time.monotonic() >= deadline:
+                    self.patient(self.worklist.leave, NO_TIME_LEFT)
+                claim = self.patient(self.worklist.claim) if running < size else None
+                if claim is not None:
+                    task_run = {"number": claim.id, "claim": claim}
+                    runner.submit(self.score_call, task_run).add_done_callback(self.done.put)
+                    running += 1
+                    continue
+                if running == 0 and finder.is_done() and self.patient(self.worklist.close):
+                    progress.show(self.patient(self.worklist.progress))
+                    return
+                try:
+                    future = self.done.get(timeout=LOOK_EVERY_S)
+                except Empty:
+                    continue
+                running -= 1
+                self._log(future, self.patient(self.worklist.progress), progress)
+
+    def _log(self, future: PrefectFuture[Any], now: Progress, progress: ProgressReport) -> None:
+        outcome = future.result(raise_on_failure=False)
+        status = outcome.status if isinstance(outcome, Outcome) else "not scored"
+        eta = progress.eta(now)
+        self.logger.info("%d of %d: %s%s", now.total - now.left, now.total, status, eta)
+
+    def _find(self) -> None:
+        """Fills the work list: what is found, the newest files after a second look."""
+        settle_s = self.batch.settings.settle_s
+        young: list[tuple[Found, tuple[int, int] | None]] = []
+
+        def settled() -> Iterator[Found]:
+            for found in find_recordings(self.paths):
+                if _is_young(found, settle_s):
+                    young.append((found, _stamp(found)))
+                else:
+                    yield found
+
+        self._line_up(self.patient(triage, found, self.batch) for found in settled())
+        if young:
+            time.sleep(settle_s)
+            self._line_up(
+                self.patient(triage, found, self.batch)
+                if _stamp(found) == stamp
+                else Lined(path_of(found.path), found, status="skipped", reason=STILL_WRITTEN)
+                for found, stamp in young
+            )
+
+    def _line_up(self, lined: Iterator[Lined]) -> None:
+        while lot := list(islice(lined, LOT)):
+            self.patient(self.worklist.add, lot)
 
 
-def _status(result: object) -> str:
-    return result.status if isinstance(result, Outcome) else "crashed"
+class _Thread(threading.Thread):
+    """A thread whose error is raised where it is waited for."""
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._error = error
+
+    def is_done(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        return not self.is_alive()
+
+
+def _is_young(found: Found, settle_s: float) -> bool:
+    stamp = _stamp(found)
+    return stamp is not None and abs(time.time() - stamp[1] / 1e9) < settle_s
+
+
+def _stamp(found: Found) -> tuple[int, int] | None:
+    """Size and time of a file: whether it is still the one that was looked at."""
+    try:
+        status = found.path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""The tasks of a batch and their whole retry policy.
+"""The task that scores a call, and its whole retry policy.
 
 What may pass (TransientError: database away, memory short) is tried again; anything else is final.
 A try that follows finds in our database what was heard before, so nothing is listened to twice.
@@ -12,10 +12,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Failed
 
-from pipeline.batch import Batch, give_up, score_one
+from pipeline.batch import give_up
+from pipeline.crew import Crew, ProcessDied
 from pipeline.errors import TransientError
-from pipeline.find import Found
-from pipeline.store import Outcome
+from pipeline.store import Outcome, Store
+from pipeline.worklist import Claim, Worklist
 
 RETRY_DELAYS_S: list[float] = [5, 30, 120]
 
@@ -25,12 +26,13 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     return isinstance(state.data, TransientError)
 
 
-def score_call_task(batch: Batch) -> Task[[int, Found], Outcome | State[Outcome]]:
-    """The task that scores one recording of ``batch``.
+def score_call_task(
+    crew: Crew, worklist: Worklist, store: Store, quarantine_after: int
+) -> Task[[int, Claim], Outcome | State[Outcome | None]]:
+    """The task that scores one recording of a work list.
 
-    The batch is held by the task, not passed to it: Prefect walks through every parameter, and in
-    this one are models and an open database. Runs are named by number: a file name may hold a
-    customer's.
+    What it works with is held by the task, not passed to it: Prefect walks through every parameter.
+    Runs are named by number: a file name may hold a customer's.
     """
 
     @task(
@@ -42,13 +44,18 @@ def score_call_task(batch: Batch) -> Task[[int, Found], Outcome | State[Outcome]
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def score_call(number: int, found: Found) -> Outcome | State[Outcome]:  # noqa: ARG001 - number names the run
+    def score_call(number: int, claim: Claim) -> Outcome | State[Outcome | None]:  # noqa: ARG001 - number names the run
         try:
-            outcome = score_one(found, batch)
+            outcome = crew.score(claim.found)
+        except ProcessDied as error:
+            quarantined = worklist.crashed(claim, str(error), quarantine_after)
+            return Failed(data=quarantined, message=str(error))
         except TransientError as error:
             if tries_left():
                 raise
-            outcome = give_up(found, error, batch)
+            outcome = give_up(claim.found, error, worklist.batch, store)
+        except Exception as error:
+            outcome = give_up(claim.found, error, worklist.batch, store)
         if outcome.status == "failed":
             return Failed(data=outcome, message=outcome.reason)
         return outcome

@@ -3,6 +3,7 @@
 Decoding goes through PyAV, which carries its own FFmpeg libraries: no system FFmpeg is needed.
 """
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,6 +43,12 @@ QUIETEST_CLIP = 100
 LEVEL_STEPS = 1000
 """Resolution of the count of sample levels between silence and full scale."""
 
+SHARE_AWAY = frozenset((
+    errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETDOWN, errno.ENETUNREACH, errno.ECONNRESET,
+))  # fmt: skip
+"""Reading failed because of the way to the file, not the file."""
+
 TRUNCATED_S = 0.5
 """Missing time against the header before a file counts as truncated."""
 
@@ -78,6 +85,8 @@ def sha256_of(path: Path) -> str:
     ------
     RecordingError
         The file cannot be read.
+    OSError
+        The share that it lies on is away (``errno`` is one of ``SHARE_AWAY``).
     """
     if path.exists() and not path.is_file():
         raise RecordingError(f"{path}: not a regular file; give a recording")
@@ -85,6 +94,8 @@ def sha256_of(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
+        if error.errno in SHARE_AWAY:
+            raise
         raise RecordingError(f"{path}: {_reason(error)}") from error
 
 

@@ -1,25 +1,28 @@
 """A recording becomes a stored outcome: what the command line and the nightly flow both do."""
 
+import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.audio import sha256_of
-from pipeline.call import judge, listen
+from pipeline.audio import SHARE_AWAY, sha256_of
+from pipeline.call import judge
 from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
-from pipeline.errors import PermanentError, TransientError
+from pipeline.errors import CallscoreError, TransientError
 from pipeline.find import Found, full_path, printable
 from pipeline.metadata import make_metadata, read_fields
-from pipeline.records import CallFacts, Metadata
+from pipeline.records import CallFacts, Metadata, SecondOpinion
 from pipeline.result import facts_from_json, facts_to_json
-from pipeline.rubric import Rubrics
+from pipeline.rubric import Rubric, Rubrics
 from pipeline.second_opinion import ask, asked
 from pipeline.settings import Settings
 from pipeline.store import Judging, Outcome, Store
 
 SCORED_ALREADY = "scored already"
+Listen = Callable[[Path, Metadata, SpeechEngines], CallFacts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Batch:
     rubrics: Rubrics
     engines: SpeechEngines
     store: Store
+    listen: Listen
 
 
 def score_one(found: Found, batch: Batch) -> Outcome:
@@ -42,38 +46,55 @@ def score_one(found: Found, batch: Batch) -> Outcome:
         When trying again may help. Nothing is stored then but what was heard so far, which the
         next try uses; :func:`give_up` stores the failure.
     """
-    path = _path_of(found)
+    path = path_of(found.path)
     keep = batch.store.keep_outcome
     if found.problem is not None:
         return keep(batch.id, path, found.status, found.problem)
     try:
-        result_id, is_new = _result_of(found.path, path, batch)
+        return _score(found.path, path, batch)
     except TransientError:
         raise
     except MemoryError:
         raise TransientError(f"{path}: not enough memory; score fewer calls at once") from None
-    except PermanentError as error:
-        return keep(batch.id, path, "failed", _one_line(error))
+    except OSError as error:
+        if error.errno not in SHARE_AWAY:
+            return keep(batch.id, path, "failed", reason_of(error, path))
+        reason = f"{path}: {error.strerror}; see that the share is there"
+        raise TransientError(reason) from None
     except Exception as error:
-        return keep(batch.id, path, "failed", f"{path}: {_unexpected(error)}")
-    if is_new:
-        return keep(batch.id, path, "scored", None, result_id)
-    return keep(batch.id, path, "skipped", SCORED_ALREADY, result_id)
+        return keep(batch.id, path, "failed", reason_of(error, path))
 
 
-def give_up(found: Found, error: TransientError, batch: Batch) -> Outcome:
+def scored_before(recording: Path, sha256: str, batch: Batch) -> int | None:
+    """The stored result that scoring a recording would only repeat. Raises PermanentError."""
+    return _look_up(recording, path_of(recording), sha256, batch).result_id
+
+
+def give_up(found: Found, error: Exception, batch: int, store: Store) -> Outcome:
     """Stores the failure of a recording that no further try is made for."""
-    path, reason = _path_of(found), _one_line(error)
+    path = path_of(found.path)
+    reason = reason_of(error, path)
     try:
-        return batch.store.keep_outcome(batch.id, path, "failed", reason)
+        return store.keep_outcome(batch, path, "failed", reason)
     except TransientError:  # the database itself is away: the caller still gets to report it
         return Outcome(path, "failed", reason)
 
 
-def _result_of(recording: Path, path: str, batch: Batch) -> tuple[int, bool]:
-    """The id of the recording's result, and whether it had to be made."""
+@dataclass(frozen=True, slots=True)
+class _LookedUp:
+    """What the store and the files beside a recording say of it, before anybody listens."""
+
+    metadata: Metadata
+    call_id_given: bool
+    rubric: Rubric
+    judging: Judging
+    opinion: SecondOpinion | None
+    result_id: int | None
+    """The stored result, if it still stands."""
+
+
+def _look_up(recording: Path, path: str, sha256: str, batch: Batch) -> _LookedUp:
     fields = read_fields(recording, batch.settings)
-    sha256 = sha256_of(recording)
     metadata = _identify(fields, recording, path, sha256, batch)
     rubric = batch.rubrics.for_queue(metadata.queue)
     judging = Judging(
@@ -83,19 +104,36 @@ def _result_of(recording: Path, path: str, batch: Batch) -> tuple[int, bool]:
         asked(rubric.hash, batch.settings),
     )
     opinion = batch.store.find_opinion(sha256, judging)
+    if opinion is not None and not opinion.answers:
+        opinion = None  # a language model that gave no answer is asked again
     stored = batch.store.find_result(sha256, metadata, judging)
-    # A language model that gave no answer is asked again.
-    if stored is not None and (judging.asked is None or (opinion and opinion.answers)):
-        return stored, False
-    facts = _facts(recording, metadata, sha256, judging.listening_key, batch)
-    batch.store.keep_rubric(rubric.hash, rubric.files)
-    if judging.asked is not None and not (opinion and opinion.answers):
-        opinion = ask(facts, rubric, batch.settings)
-        batch.store.keep_opinion(opinion, sha256, judging)
-    result = judge(facts, rubric, opinion)
-    call_id_given = "call_id" in fields
-    keep = batch.store.keep_result
-    return keep(result, sha256, path, judging, call_id_given=call_id_given), True
+    if judging.asked is not None and opinion is None:
+        stored = None
+    return _LookedUp(metadata, "call_id" in fields, rubric, judging, opinion, stored)
+
+
+def _score(recording: Path, path: str, batch: Batch) -> Outcome:
+    began = time.perf_counter()
+    sha256 = sha256_of(recording)
+    known = _look_up(recording, path, sha256, batch)
+    store = batch.store
+    if known.result_id is not None:
+        return store.keep_outcome(batch.id, path, "skipped", SCORED_ALREADY, known.result_id)
+    facts = _facts(recording, known.metadata, sha256, known.judging.listening_key, batch)
+    store.keep_rubric(known.rubric.hash, known.rubric.files)
+    opinion = known.opinion
+    if known.judging.asked is not None and opinion is None:
+        opinion = ask(facts, known.rubric, batch.settings)
+        store.keep_opinion(opinion, sha256, known.judging)
+    return store.keep_scored(
+        batch.id,
+        path,
+        judge(facts, known.rubric, opinion),
+        sha256,
+        known.judging,
+        call_id_given=known.call_id_given,
+        took_s=round(time.perf_counter() - began, 3),
+    )
 
 
 def _identify(
@@ -120,7 +158,7 @@ def _facts(
     if known is not None:
         return replace(known, metadata=metadata)
     # Judged is what will be read back from the store, to the last digit: results must verify.
-    facts = facts_from_json(facts_to_json(listen(recording, metadata, batch.engines)))
+    facts = facts_from_json(facts_to_json(batch.listen(recording, metadata, batch.engines)))
     batch.store.keep_facts(facts, sha256, listening_key)
     return facts
 
@@ -131,17 +169,20 @@ def _listening_key(metadata: Metadata, engines: SpeechEngines) -> str:
     return " ".join([code_version(), engines.key(), *(guide or "-" for guide in guides)])
 
 
-def _path_of(found: Found) -> str:
-    return printable(full_path(found.path))
+def path_of(recording: Path) -> str:
+    """A recording's full path as it is shown and stored."""
+    return printable(full_path(recording))
 
 
-def _one_line(error: Exception) -> str:
-    return printable(" ".join(str(error).split()))
+def reason_of(error: Exception, path: str) -> str:
+    """Why a recording failed, on one line.
 
-
-def _unexpected(error: Exception) -> str:
-    """Names the error and its place, never its text: that may hold words of the call."""
+    Of an error that is none of ours it names kind and place, never the text: that may hold words of
+    the call.
+    """
+    if isinstance(error, CallscoreError):
+        return printable(" ".join(str(error).split()))
     frames = traceback.extract_tb(error.__traceback__)
-    place = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)][-1]
-    where = f"{Path(place.filename).name}, line {place.lineno}"
-    return f"unexpected {type(error).__name__} at {where}; please report it to the makers"
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(PACKAGE)]
+    where = f" at {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    return f"{path}: unexpected {type(error).__name__}{where}; please report it to the makers"

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from pipeline.errors import SettingsError, TransientError
 
 # How long a writer waits for another process's write (each takes milliseconds).
 BUSY_TIMEOUT_MS = 30_000
+# Pauses between tries to reach a database that is away grow up to this.
+LONGEST_WAIT_S = 5.0
 
 # One at a time brings the tables up to date; the number only has to be ours (PostgreSQL).
 MIGRATION_LOCK = 0x63616C6C
@@ -18,8 +22,11 @@ MIGRATION_LOCK = 0x63616C6C
 _MAY_PASS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
 
 
-def open_database(url: str) -> tuple[str, Engine]:
-    """The name to show (without password) and an engine whose tables are up to date."""
+def open_database(url: str, patience_s: float = 0.0) -> tuple[str, Engine]:
+    """The name to show (without password) and an engine whose tables are up to date.
+
+    So long a database that is away or locked is waited for, whenever it is turned to.
+    """
     address = _parse(url)
     name = address.render_as_string(hide_password=True)
     if address.get_backend_name() == "sqlite":
@@ -32,8 +39,11 @@ def open_database(url: str) -> tuple[str, Engine]:
             f"database {name}: the driver {error.name!r} is not installed; install it with pip"
         ) from None
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+        busy_timeout_ms = max(BUSY_TIMEOUT_MS, round(patience_s * 1000))
+        event.listen(engine, "connect", partial(_set_up_sqlite, busy_timeout_ms))
         event.listen(engine, "begin", _begin_sqlite)
+    if patience_s:
+        event.listen(engine, "do_connect", partial(_connect_patiently, patience_s))
     try:
         with readable_errors(name):
             _migrate(engine, name)
@@ -91,10 +101,23 @@ def _prepare_folder(address: URL, name: str) -> None:
         ) from None
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _connect_patiently(
+    patience_s: float, dialect: Any, _record: Any, arguments: Any, options: Any
+) -> Any:
+    """A connection; a database that is away is tried again until patience ends."""
+    retry = Retrying(
+        retry=retry_if_exception_type(dialect.loaded_dbapi.OperationalError),
+        stop=stop_after_delay(patience_s),
+        wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT_S),
+        reraise=True,
+    )
+    return retry(dialect.connect, *arguments, **options)
+
+
+def _set_up_sqlite(busy_timeout_ms: int, connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves, below
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
     cursor.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()

@@ -5,7 +5,8 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from urllib.parse import quote, unquote_to_bytes
 
 # What FFmpeg reads and call recorders, telephone systems and meeting programs write. Headerless
 # files (.raw, .sln, .ul, .al, .vox) are not here: nothing in them says rate or coding.
@@ -27,6 +28,16 @@ class Found:
     path: Path
     problem: str | None = None
     status: Literal["failed", "skipped"] = "failed"
+
+    @property
+    def source(self) -> str:
+        """Its address: unlike a path it is plain text, whatever the bytes of the name."""
+        return f"file://{quote(os.fsencode(full_path(self.path)))}"
+
+    @classmethod
+    def at(cls, source: str) -> Self:
+        """The recording at an address that :attr:`source` gave."""
+        return cls(Path(os.fsdecode(unquote_to_bytes(source.removeprefix("file://")))))
 
 
 def find_recordings(named: Iterable[str]) -> Iterator[Found]:

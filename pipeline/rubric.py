@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -40,6 +41,10 @@ class Rubric:
     cues: Mapping[str, CueSet]
     files: Mapping[str, str]
     """Its files by their names, the rubric first: what a stored result can be recomputed from."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Goes to another process as its files."""
+        return restore_rubric, (dict(self.files),)
 
     @property
     def ref(self) -> RubricRef:

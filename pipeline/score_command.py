@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from pipeline.batch import Batch, give_up, score_one
-from pipeline.call import judge, read_moves
+from pipeline.call import judge, listen, read_moves
 from pipeline.engines import SpeechEngines
 from pipeline.errors import SettingsError, TranscriptError, TransientError
 from pipeline.find import Found, find_recordings, printable
@@ -45,7 +45,8 @@ def score_recordings(
     found = list(find_recordings(paths))
     files = _ResultFiles(out, [item.path for item in found])
     with Store(settings.database_url) as store:
-        batch = Batch(store.start_batch("callscore score"), settings, rubrics, engines, store)
+        number = store.start_batch("callscore score")
+        batch = Batch(number, settings, rubrics, engines, store, listen)
         outcomes: list[Outcome] = []
         for item, outcome in _with_progress(_outcomes(found, batch), len(found)):
             outcomes.append(outcome)
@@ -115,7 +116,7 @@ def _outcomes(found: Iterable[Found], batch: Batch) -> Iterator[tuple[Found, Out
             try:
                 outcome = score_one(item, batch)
             except TransientError as error:
-                outcome = give_up(item, error, batch)
+                outcome = give_up(item, error, batch.id, batch.store)
         yield item, outcome
 
 

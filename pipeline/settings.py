@@ -64,7 +64,23 @@ class Settings(BaseSettings):
     """Threads that the models may use; 0: as many as there are cores."""
 
     parallel_calls: int = Field(2, ge=1, le=64)
-    """Calls that a nightly batch works on at once (they share one set of models)."""
+    """Calls that a nightly batch works on at once, each in a process with models of its own (about
+    2 GB); the cores are shared out among them."""
+
+    calls_per_process: int = Field(100, ge=1)
+    """After so many calls a process of a nightly batch is replaced by a new one."""
+
+    call_timeout_s: float = Field(4 * 3600.0, gt=0)
+    """A process that scores one call for longer is ended, as if it had crashed."""
+
+    quarantine_after: int = Field(3, ge=1)
+    """A recording over which so many processes died is left alone from then on."""
+
+    patience_s: float = Field(600.0, ge=0)
+    """So long a nightly batch waits for a database that is away or locked."""
+
+    settle_s: float = Field(20.0, ge=0)
+    """A recording must have stayed as it is for so long: younger ones may still be written."""
 
     diarization_model: str = "bundled"
     """Speaker separation of mono recordings: ``bundled``, or a name or path of a pyannote pipeline
@@ -151,21 +167,22 @@ def config_file() -> Path | None:
 def load_settings(**overrides: Any) -> Settings:
     """Reads all sources; ``overrides`` (from the command line; None = not given) come first."""
     given = {key: value for key, value in overrides.items() if value is not None}
-    if "rubric" in given:
-        given["queue_rubrics"] = {}  # a rubric that was asked for judges all calls
     file = config_file()
     if file is not None and not file.is_file():
         raise SettingsError(
             f"{CONFIG_VARIABLE} names {file}, which is no file; correct or unset it"
         )
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error, given, file)) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: not valid TOML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file}: cannot be read: {error}") from None
+    if "rubric" in given:  # one that was asked for judges all calls
+        settings = settings.model_copy(update={"queue_rubrics": {}})
+    return settings
 
 
 def _explain(error: ValidationError, given: dict[str, Any], file: Path | None) -> str:

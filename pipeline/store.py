@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 from sqlalchemy import Executable, case, delete, exc, select
 from sqlalchemy.orm import Session
@@ -38,7 +38,8 @@ from pipeline.tables import (
 )
 
 _T = TypeVar("_T")
-Status = Literal["scored", "failed", "skipped"]
+Status = Literal["scored", "failed", "skipped", "quarantined"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
 
 
@@ -79,10 +80,13 @@ class Judging:
 
 
 class Store:
-    """The open database; threads may share it, processes open their own."""
+    """The open database; threads may share it, processes open their own.
 
-    def __init__(self, url: str) -> None:
-        self.name, self._engine = open_database(url)
+    ``patience_s``: so long a database that is away is waited for.
+    """
+
+    def __init__(self, url: str, patience_s: float = 0.0) -> None:
+        self.name, self._engine = open_database(url, patience_s)
         # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
         # as a reader can find the database changed under it and fail without waiting.
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -98,14 +102,14 @@ class Store:
 
     def start_batch(self, origin: str) -> int:
         """A new batch; ``origin`` says what started it."""
-        with self._write() as session:
+        with self.write() as session:
             row = BatchRow(origin=origin, started_at=_now())
             session.add(row)
             session.flush()
             return row.id
 
     def finish_batch(self, batch: int) -> None:
-        with self._write() as session:
+        with self.write() as session:
             session.get_one(BatchRow, batch).finished_at = _now()
 
     def last_batch(self) -> int | None:
@@ -149,7 +153,7 @@ class Store:
                     )
                 )
 
-        self._write_once(write)
+        self.write_once(write)
 
     def find_opinion(self, recording_sha256: str, judging: Judging) -> SecondOpinion | None:
         """What the language model said when it was asked the same about the same words."""
@@ -177,7 +181,7 @@ class Store:
                 )
             )
 
-        self._write_once(write)
+        self.write_once(write)
 
     def find_result(
         self, recording_sha256: str, metadata: Metadata, judging: Judging
@@ -218,7 +222,7 @@ class Store:
             call = _put_call(session, result, recording_sha256, path, call_id_given)
             return _put_result(session, call, result, judging)
 
-        return self._write_once(write)
+        return self.write_once(write)
 
     def keep_rubric(self, rubric_hash: str, files: Mapping[str, str]) -> None:
         """Stores the files of a rubric once, so that what it judged can be recomputed."""
@@ -232,7 +236,7 @@ class Store:
                     )
                 )
 
-        self._write_once(write)
+        self.write_once(write)
 
     def rubric_files(self, rubric_hash: str) -> dict[str, str] | None:
         """The files of a stored rubric by their names; None where it is not stored."""
@@ -250,6 +254,26 @@ class Store:
         parsed: dict[str, Any] = json.loads(self.result_json(result_id))
         return parsed
 
+    def keep_scored(
+        self,
+        batch: int,
+        path: str,
+        result: CallResult,
+        recording_sha256: str,
+        judging: Judging,
+        *,
+        call_id_given: bool,
+        took_s: float,
+    ) -> Outcome:
+        """Stores a scored call and that the batch scored it, both or neither."""
+
+        def write(session: Session) -> Outcome:
+            call = _put_call(session, result, recording_sha256, path, call_id_given)
+            result_id = _put_result(session, call, result, judging)
+            return _put_outcome(session, batch, path, "scored", None, result_id, took_s)
+
+        return self.write_once(write)
+
     def keep_outcome(
         self,
         batch: int,
@@ -258,25 +282,18 @@ class Store:
         reason: str | None = None,
         result_id: int | None = None,
     ) -> Outcome:
-        """Stores what became of a path in a batch; a second outcome replaces the first."""
+        """Stores what became of a path in a batch.
 
-        def write(session: Session) -> Outcome:
-            session.execute(
-                delete(OutcomeRow).where(OutcomeRow.batch == batch, OutcomeRow.path == path)
-            )
-            row = OutcomeRow(
-                batch=batch, path=path, status=status, reason=reason, result=result_id, at=_now()
-            )
-            session.add(row)
-            session.flush()
-            return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
-
-        return self._write_once(write)
+        A second outcome replaces the first, but what the batch has scored stays scored.
+        """
+        return self.write_once(
+            lambda session: _put_outcome(session, batch, path, status, reason, result_id)
+        )
 
     def outcomes(self, batch: int) -> list[Outcome]:
         """The outcomes of a batch by path: threads make them in any order."""
         with self.read() as session:
-            of_batch = _OUTCOMES.where(OutcomeRow.batch == batch)
+            of_batch = _OUTCOMES.where(OutcomeRow.batch == batch, OutcomeRow.status.in_(STATUSES))
             return _outcomes(session, of_batch.order_by(OutcomeRow.path))
 
     @contextmanager
@@ -286,15 +303,15 @@ class Store:
             yield session
 
     @contextmanager
-    def _write(self) -> Iterator[Session]:
+    def write(self) -> Iterator[Session]:
         with readable_errors(self.name), Session(self._writing) as session, session.begin():
             yield session
 
-    def _write_once(self, write: Callable[[Session], _T]) -> _T:
+    def write_once(self, write: Callable[[Session], _T]) -> _T:
         """Runs a write, and again if another process put the same thing there in between."""
         for _ in range(2):
             try:
-                with self._write() as session:
+                with self.write() as session:
                     return write(session)
             except exc.IntegrityError:
                 continue
@@ -388,6 +405,29 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         for criterion in card.criteria
     )
     return row.id
+
+
+def _put_outcome(
+    session: Session,
+    batch: int,
+    path: str,
+    status: Status,
+    reason: str | None = None,
+    result_id: int | None = None,
+    took_s: float | None = None,
+) -> Outcome:
+    row = session.scalar(
+        select(OutcomeRow).where(OutcomeRow.batch == batch, OutcomeRow.path == path)
+    )
+    if row is None:
+        row = OutcomeRow(batch=batch, path=path, status=status, reason=None, result=None, at=_now())
+        session.add(row)
+    elif row.status == "scored" and status == "skipped":
+        return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
+    row.status, row.reason, row.result = status, reason, result_id
+    row.at, row.worker, row.took_s = _now(), None, took_s
+    session.flush()
+    return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
 
 
 _OUTCOMES = (

@@ -2,13 +2,23 @@
 
 A recording's *facts* belong to its content and to how it was listened to; a *call* is a recording
 under a call id with its metadata; a *result* is a call judged under one rubric by one version of
-the code. *Outcomes* say what a batch did with each path. Change a table only with a migration.
+the code. *Outcomes* say what a batch did with each path, or that it still waits: they are the work
+list that *workers* draw from. Change a table only with a migration.
 """
 
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import DateTime, Float, ForeignKey, Integer, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    Text,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
 
@@ -132,18 +142,53 @@ class AnswerRow(Base):
 
 
 class BatchRow(Base):
-    """One run over some recordings, from the command line or the nightly flow."""
+    """One run over some recordings, from the command line or the nightly flow.
+
+    ``open_scope`` names what an unfinished batch is over: who starts the same works along.
+    """
 
     __tablename__ = "batches"
+    __table_args__ = (Index("uq_batches_open_scope", "open_scope", unique=True),)
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     origin: Mapped[str]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    open_scope: Mapped[str | None] = mapped_column(default=None)
+
+
+class WorkerRow(Base):
+    """A process that works on a batch. ``beats`` grows as long as it lives."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    host: Mapped[str]
+    pid: Mapped[int]
+    boot: Mapped[str]
+    """Which process of that number it is: when it began, since the host last started."""
+    started_at: Mapped[datetime]
+    beats: Mapped[int] = mapped_column(default=0)
+
+
+class SeenFileRow(Base):
+    """What was found out about a file: good for as long as its size and time stay the same."""
+
+    __tablename__ = "seen_files"
+
+    source: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    modified_ns: Mapped[int] = mapped_column(BigInteger)
+    recording_sha256: Mapped[str] = mapped_column(index=True)
+    risk: Mapped[float | None]
 
 
 class OutcomeRow(Base):
-    """What a batch did with one path: scored, failed or skipped, and why."""
+    """What a batch did with one path: scored, failed, skipped or quarantined, and why.
+
+    In a nightly batch it is ``waiting`` first, the riskiest first in line, then ``working`` in the
+    hands of a worker.
+    """
 
     __tablename__ = "outcomes"
     __table_args__ = (UniqueConstraint("batch", "path", name="uq_outcomes_path"),)
@@ -157,3 +202,12 @@ class OutcomeRow(Base):
         ForeignKey("results.id", ondelete="SET NULL"), index=True
     )
     at: Mapped[datetime]
+    source: Mapped[str | None] = mapped_column(default=None)
+    """Where the recording is read from, as an address: ``path`` is for people."""
+    recording_sha256: Mapped[str | None] = mapped_column(default=None, index=True)
+    risk: Mapped[float | None] = mapped_column(default=None)
+    worker: Mapped[int | None] = mapped_column(default=None, index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    crashes: Mapped[int] = mapped_column(default=0)
+    """How often a process died that was scoring it."""
+    took_s: Mapped[float | None] = mapped_column(default=None)

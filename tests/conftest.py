@@ -1,8 +1,6 @@
 """What several tests need: settings of their own, a listener without models, a Prefect server."""
 
 import os
-import threading
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,6 @@ from typing import Any
 import pytest
 
 import flows  # noqa: F401 - sets Prefect's environment before anything imports Prefect
-from pipeline import batch as batch_module
 from pipeline.records import (
     CallFacts,
     CallResult,
@@ -23,6 +20,8 @@ from pipeline.records import (
 )
 from pipeline.settings import Settings
 from pipeline.store import Store
+from tests.fakes import FakeListener, make_wav
+from tests.postgres import PostgresServer, postgres, programs
 
 
 @pytest.fixture(autouse=True)
@@ -45,20 +44,9 @@ def store(settings: Settings) -> Iterator[Store]:
         yield opened
 
 
-@pytest.fixture
-def make_wav() -> Callable[..., Path]:
-    """Writes a short WAV file; another ``content`` makes another recording."""
-
-    def make(path: Path, content: int = 0) -> Path:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with wave.open(os.fspath(path), "wb") as file:
-            file.setnchannels(1)
-            file.setsampwidth(2)
-            file.setframerate(8000)
-            file.writeframes(content.to_bytes(2, "little") * 800)
-        return path
-
-    return make
+@pytest.fixture(name="make_wav")
+def _make_wav() -> Callable[..., Path]:
+    return make_wav
 
 
 @pytest.fixture
@@ -83,43 +71,10 @@ def make_result() -> Callable[..., CallResult]:
     return make
 
 
-class FakeListener:
-    """Hears the same short call in every recording, without a model.
-
-    ``errors`` holds, by file name, the exceptions that listening raises in turn.
-    """
-
-    def __init__(self) -> None:
-        self.heard: list[str] = []
-        self.errors: dict[str, list[BaseException]] = {}
-        self._lock = threading.Lock()
-
-    def __call__(self, path: Path, metadata: Metadata, _engines: object) -> CallFacts:
-        with self._lock:
-            self.heard.append(path.name)
-            errors = self.errors.get(path.name)
-            if errors:
-                raise errors.pop(0)
-        turns = (
-            Turn("agent", "Thank you for calling, how can I help you today?", 0.0, 3.0),
-            Turn("customer", "My secret order 4711 never arrived and I am upset.", 3.5, 7.0),
-            Turn("agent", "I am so sorry about that. When did you order it?", 7.5, 11.0),
-        )
-        return CallFacts(
-            metadata=metadata,
-            turns=turns,
-            engines=Engines("fake", "fake", "0"),
-            language="en",
-            recording_sha256=batch_module.sha256_of(path),
-            duration_s=12.0,
-            channels=2,
-        )
-
-
 @pytest.fixture
-def listener(monkeypatch: pytest.MonkeyPatch) -> FakeListener:
-    fake = FakeListener()
-    monkeypatch.setattr(batch_module, "listen", fake)
+def listener(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeListener:
+    fake = FakeListener(tmp_path / "listener")
+    monkeypatch.setattr("pipeline.score_command.listen", fake)
     return fake
 
 
@@ -134,3 +89,21 @@ def prefect_server() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server, where one is installed (CI installs it)."""
+    if programs() is None:
+        pytest.skip("no PostgreSQL is installed (Debian: apt install postgresql)")
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, settings: Settings) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return settings.database_url
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    return server.new_database()

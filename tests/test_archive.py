@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import batch as batch_module
 from pipeline.archive import stored_calls
 from pipeline.backtest import compare
 from pipeline.batch import Batch, score_one
@@ -15,19 +14,16 @@ from pipeline.cli import app
 from pipeline.find import Found
 from pipeline.rubric import RUBRICS_DIR, load_rubric, load_rubrics, restore_rubric
 from pipeline.verify import verify
+from tests.fakes import NoEngines
 
 LEAP = (RUBRICS_DIR / "leap.yaml").read_text()
 
 
-class NoEngines:
-    def key(self) -> str:
-        return "fake"
-
-
 @pytest.fixture
-def scored(settings, store, listener, make_wav, tmp_path):  # noqa: ARG001 - it hears for us
+def scored(settings, store, listener, make_wav, tmp_path):
     """Two calls scored under the shipped rubric; the recordings are gone afterwards."""
-    batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
+    rubrics = load_rubrics("leap", {})
+    batch = Batch(store.start_batch("t"), settings, rubrics, NoEngines(), store, listener)
     for number, name in enumerate(("a", "b")):
         path = make_wav(tmp_path / "calls" / f"{name}.wav", number)
         path.with_suffix(".json").write_text(
@@ -73,16 +69,14 @@ def test_what_was_stored_verifies(scored, settings):
     assert "2 of 2 results are what" in done.stdout
 
 
-def test_numbers_verify_as_they_are_read_back(
-    settings, store, listener, make_wav, tmp_path, monkeypatch
-):
+def test_numbers_verify_as_they_are_read_back(settings, store, listener, make_wav, tmp_path):
     """A whole number where a fraction could be is written otherwise once it was stored."""
 
     def hears(*given):
         return replace(listener(*given), duration_s=12)
 
-    monkeypatch.setattr(batch_module, "listen", hears)
-    batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
+    rubrics = load_rubrics("leap", {})
+    batch = Batch(store.start_batch("t"), settings, rubrics, NoEngines(), store, hears)
     assert score_one(Found(make_wav(tmp_path / "calls" / "a.wav")), batch).status == "scored"
     assert [r.verdict for r in verify(store)] == ["same"]
 
@@ -137,6 +131,7 @@ def test_diff_lists_every_flip_and_stores_nothing(scored, settings, stricter):
     done = run(settings, "rubric", "diff", "leap", str(stricter))
     assert done.exit_code == 1
     assert "2 of 2 stored calls change" in done.stdout
+    assert "Name: weight – → 20" in done.stdout
     assert len(list(verify(scored))) == 2
     assert run(settings, "rubric", "diff", "leap", "leap").exit_code == 0
 
@@ -145,6 +140,9 @@ def test_rescore_judges_all_stored_calls(scored, settings, stricter):
     done = run(settings, "rescore", "--rubric", str(stricter))
     assert done.exit_code == 0, done.output
     assert "2 calls judged again" in done.stdout
+    assert "2 by leap 2" in done.stdout
+    assert "2 results are new or changed" in done.stdout.replace("\n", " ")
+    assert "0 results are new" in run(settings, "rescore", "--rubric", str(stricter)).stdout
     receipts = list(verify(scored))
     assert [r.rubric for r in receipts] == ["leap 1", "leap 1", "leap 2", "leap 2"]
     assert {r.verdict for r in receipts} == {"same"}

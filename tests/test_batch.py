@@ -1,3 +1,4 @@
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,21 +9,13 @@ from pipeline.batch import Batch, give_up, score_one
 from pipeline.errors import RecordingError, TransientError
 from pipeline.find import Found
 from pipeline.rubric import load_rubrics
-
-
-class NoEngines:
-    """Stands for the models; the listener of the tests uses none."""
-
-    def __init__(self, key: str = "fake") -> None:
-        self._key = key
-
-    def key(self) -> str:
-        return self._key
+from tests.fakes import NoEngines
 
 
 @pytest.fixture
-def batch(settings, store) -> Batch:
-    return Batch(store.start_batch("test"), settings, load_rubrics("leap", {}), NoEngines(), store)
+def batch(settings, store, listener) -> Batch:
+    rubrics = load_rubrics("leap", {})
+    return Batch(store.start_batch("test"), settings, rubrics, NoEngines(), store, listener)
 
 
 @pytest.fixture
@@ -38,6 +31,7 @@ def test_scores_once(recording, batch, listener):
     first = score_one(Found(recording), batch)
     assert (first.status, first.agent_id) == ("scored", "unknown")
     assert first.call_id.startswith("a-")
+    batch = replace(batch, id=batch.store.start_batch("next night"))
     second = score_one(Found(recording), batch)
     assert (second.status, second.reason) == ("skipped", "scored already")
     assert (second.result_id, second.score) == (first.result_id, first.score)
@@ -79,7 +73,6 @@ def test_what_guides_the_ear_is_listened_to_anew(recording, batch, listener):
     assert len(listener.heard) == 3
 
 
-@pytest.mark.usefixtures("listener")
 def test_a_copy_without_metadata_is_the_same_call(recording, batch, make_wav):
     sidecar(recording, call_id="C-17", agent_id="a1")
     first = score_one(Found(recording), batch)
@@ -90,7 +83,6 @@ def test_a_copy_without_metadata_is_the_same_call(recording, batch, make_wav):
     assert other.call_id != "C-17"
 
 
-@pytest.mark.usefixtures("listener")
 def test_metadata_that_is_taken_away(recording, batch):
     sidecar(recording, call_id="C-17", agent_id="wrong")
     score_one(Found(recording), batch)
@@ -100,7 +92,7 @@ def test_metadata_that_is_taken_away(recording, batch):
 
 
 def test_bad_files_become_outcomes(recording, batch, listener, make_wav):
-    listener.errors["a.wav"] = [RecordingError("a.wav: silent;\ncheck the recorder")]
+    listener.fails("a.wav", RecordingError("a.wav: silent;\ncheck the recorder"))
     failed = score_one(Found(recording), batch)
     assert (failed.status, failed.reason) == ("failed", "a.wav: silent; check the recorder")
     named = score_one(Found(Path("gone.wav"), "gone.wav: no such file"), batch)
@@ -112,7 +104,7 @@ def test_bad_files_become_outcomes(recording, batch, listener, make_wav):
 
 
 def test_an_unexpected_error_tells_its_place_and_no_words(recording, batch, listener):
-    listener.errors["a.wav"] = [KeyError("my card number is 4711")]
+    listener.fails("a.wav", KeyError("my card number is 4711"))
     failed = score_one(Found(recording), batch)
     assert failed.status == "failed"
     assert "unexpected KeyError at batch.py, line" in str(failed.reason)
@@ -121,11 +113,20 @@ def test_an_unexpected_error_tells_its_place_and_no_words(recording, batch, list
 
 @pytest.mark.parametrize("error", [TransientError("share away"), MemoryError()])
 def test_what_may_pass_is_for_the_caller_to_try_again(recording, batch, listener, error):
-    listener.errors["a.wav"] = [error]
+    listener.fails("a.wav", error)
     with pytest.raises(TransientError) as raised:
         score_one(Found(recording), batch)
     assert batch.store.outcomes(batch.id) == []
-    given_up = give_up(Found(recording), raised.value, batch)
+    given_up = give_up(Found(recording), raised.value, batch.id, batch.store)
     assert batch.store.outcomes(batch.id) == [given_up]
     assert score_one(Found(recording), batch).status == "scored"
     assert [outcome.status for outcome in batch.store.outcomes(batch.id)] == ["scored"]
+
+
+def test_a_share_that_is_away_may_pass(recording, batch, monkeypatch):
+    def away(_path):
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr("pipeline.batch.sha256_of", away)
+    with pytest.raises(TransientError, match=r"a\.wav: Stale file handle; see that the share"):
+        score_one(Found(recording), batch)

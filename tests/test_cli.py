@@ -47,7 +47,7 @@ def test_score_shows_tables_and_keeps_results(calls, listener):
 
 
 def test_json_is_one_result_a_line_in_the_order_named_and_nothing_else(calls, listener):
-    listener.errors["a.wav"] = [RecordingError("a.wav: silent; check the recorder")]
+    listener.fails("a.wav", RecordingError("a.wav: silent; check the recorder"))
     result = run("score", calls / "b.wav", calls / "a.wav", calls / "sub", "--json")
     assert result.exit_code == 1
     lines = [json.loads(line) for line in result.stdout.splitlines()]
@@ -85,7 +85,7 @@ def test_out_writes_a_file_a_call_and_spoils_none(calls, make_wav):
 
 
 def test_failures_are_listed_and_can_be_listed_again(calls, listener):
-    listener.errors["b.wav"] = [RecordingError("b.wav: silent; check the recorder")]
+    listener.fails("b.wav", RecordingError("b.wav: silent; check the recorder"))
     result = run("score", calls, "gone.wav")
     assert result.exit_code == 1
     assert "2 of 4 failed" in result.stderr
@@ -117,7 +117,7 @@ def test_bad_arguments_are_status_2_and_one_line(arguments):
 
 
 def test_ctrl_c_keeps_what_is_done(calls, listener):
-    listener.errors["b.wav"] = [KeyboardInterrupt()]
+    listener.fails("b.wav", KeyboardInterrupt())
     result = run("score", calls)
     assert result.exit_code == 130
     assert "kept" in result.stderr

@@ -1,25 +1,32 @@
 """The nightly flow under a real Prefect server, with a listener that needs no models."""
 
 import json
+import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import flows.nightly
 import flows.tasks
 from flows.__main__ import app
 from flows.nightly import nightly
 from pipeline.errors import ModelError, RecordingError, TransientError
 from pipeline.store import Store
+from tests.bench.nights import Night, kill
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 WORDS = ("4711", "secret", "sorry")  # of the call that the listener hears
 
 
 @pytest.fixture(autouse=True)
-def data(monkeypatch, settings) -> None:
+def data(monkeypatch, settings, listener) -> None:
     monkeypatch.setenv("CALLSCORE_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setenv("CALLSCORE_SETTLE_S", "0")
     monkeypatch.setattr(flows.tasks, "RETRY_DELAYS_S", [0, 0, 0])
+    monkeypatch.setattr(flows.nightly, "listen", listener)
 
 
 @pytest.fixture
@@ -55,15 +62,16 @@ def test_all_scored_is_completed_and_a_second_night_listens_to_nothing(calls, li
     assert len(listener.heard) == 3
 
     shown = artifacts()
-    assert set(shown) == {"calls", "batch"}
-    assert all("a1" in text for text in shown.values())
+    assert set(shown) == {"calls", "batch", "progress"}
+    assert all("a1" in shown[key] for key in ("calls", "batch"))
+    assert float(shown["progress"]) == 100
     for text in shown.values():
         assert not [word for word in (*WORDS, "Jane", "Max") if word in text]
 
 
 def test_one_bad_file_sinks_nothing_and_the_end_is_honest(calls, listener, settings):
-    listener.errors["b.wav"] = [RecordingError("b.wav: silent; check the recorder")]
-    listener.errors["c.wav"] = [ModelError("no diarization model")]
+    listener.fails("b.wav", RecordingError("b.wav: silent; check the recorder"))
+    listener.fails("c.wav", ModelError("no diarization model"))
     state = nightly([str(calls), "gone.wav"], return_state=True)
     assert state.is_failed()
     assert "3 of 4 recordings failed" in str(state.message)
@@ -81,8 +89,8 @@ def test_one_bad_file_sinks_nothing_and_the_end_is_honest(calls, listener, setti
 
 
 def test_what_may_pass_is_tried_again_but_not_for_ever(calls, listener, settings):
-    listener.errors["a.wav"] = [TransientError("share away")] * 2
-    listener.errors["b.wav"] = [TransientError("database away")] * 99
+    listener.fails("a.wav", TransientError("share away"), times=2)
+    listener.fails("b.wav", TransientError("database away"), times=99)
     state = nightly([str(calls)], return_state=True)
     assert "1 of 3 recordings failed" in str(state.message)
     assert listener.heard.count("a.wav") == 3
@@ -94,14 +102,108 @@ def test_what_may_pass_is_tried_again_but_not_for_ever(calls, listener, settings
     ]
 
 
-@pytest.mark.usefixtures("listener")
 def test_an_empty_folder_is_a_quiet_night(tmp_path):
     (tmp_path / "empty").mkdir()
     assert nightly([str(tmp_path / "empty")], return_state=True).is_completed()
 
 
+def statuses(settings, state) -> dict[str, tuple[str, str | None]]:
+    data = state.result(raise_on_failure=False)
+    with Store(settings.database_url) as store:
+        return {Path(o.path).name: (o.status, o.reason) for o in store.outcomes(data["batch"])}
+
+
+def test_a_call_that_kills_its_process_costs_itself_only(calls, listener, settings):
+    """Tried three times, then quarantined, in this night and in the next ones."""
+    listener.fails("a.wav", "kill", times=9)
+    state = nightly([str(calls)], return_state=True)
+    assert state.is_failed()
+    found = statuses(settings, state)
+    assert {name: status for name, (status, _) in found.items()} == {
+        "a.wav": "quarantined", "b.wav": "scored", "c.wav": "scored",
+    }  # fmt: skip
+    assert "killed, mostly because memory ran out" in str(found["a.wav"][1])
+    assert listener.heard.count("a.wav") == 3
+
+    again = nightly([str(calls)], return_state=True)
+    assert again.is_completed()
+    assert statuses(settings, again)["a.wav"][0] == "skipped"
+    assert listener.heard.count("a.wav") == 3
+
+
+def test_a_call_that_kills_once_is_scored_in_the_end(calls, listener, settings):
+    listener.fails("a.wav", "kill")
+    state = nightly([str(calls)], return_state=True)
+    assert state.is_completed()
+    assert statuses(settings, state)["a.wav"] == ("scored", None)
+
+
+def test_a_call_that_hangs_is_ended(calls, listener, settings, monkeypatch):
+    monkeypatch.setenv("CALLSCORE_CALL_TIMEOUT_S", "2")
+    monkeypatch.setenv("CALLSCORE_QUARANTINE_AFTER", "1")
+    listener.fails("a.wav", "hang")
+    found = statuses(settings, nightly([str(calls)], return_state=True))
+    assert found["a.wav"][0] == "quarantined"
+    assert "longer than 2 s" in str(found["a.wav"][1])
+    assert found["b.wav"][0] == "scored"
+
+
+def test_processes_are_replaced_after_so_many_calls(calls, listener, monkeypatch):
+    monkeypatch.setenv("CALLSCORE_CALLS_PER_PROCESS", "1")
+    monkeypatch.setenv("CALLSCORE_PARALLEL_CALLS", "1")
+    assert nightly([str(calls)], return_state=True).is_completed()
+    assert len(set(listener.processes)) == 3
+
+
+def test_a_file_that_is_still_written_waits_for_the_next_night(
+    calls, make_wav, settings, monkeypatch
+):
+    monkeypatch.setenv("CALLSCORE_SETTLE_S", "1.5")
+    for path in (calls / "a.wav", calls / "b.wav"):
+        os.utime(path, (1e9, 1e9))
+    growing = threading.Thread(
+        target=lambda: [(time.sleep(0.3), make_wav(calls / "c.wav", n)) for n in range(12)]
+    )
+    growing.start()
+    found = statuses(settings, nightly([str(calls)], return_state=True))
+    growing.join()
+    assert found["c.wav"] == ("skipped", "still being written; the next batch takes it")
+    assert found["a.wav"][0] == found["b.wav"][0] == "scored"
+    time.sleep(1.5)
+    state = nightly([str(calls)], return_state=True)
+    assert state.is_completed()
+    assert statuses(settings, state)["c.wav"][0] == "scored"
+
+
+def test_when_the_time_is_up_the_rest_is_left_and_said(calls, settings):
+    state = nightly([str(calls)], hours=0, return_state=True)
+    assert state.is_completed()
+    assert set(statuses(settings, state).values()) == {
+        ("skipped", "no time left; the next batch takes it")
+    }
+    assert set(statuses(settings, nightly([str(calls)], return_state=True)).values()) == {
+        ("scored", None)
+    }
+
+
+def test_the_same_batch_started_twice_and_cut_off(tmp_path, database_url):
+    """Two workers, one of them killed: one batch, every recording scored once."""
+    night = Night.of(tmp_path / "night", database_url, calls=30, takes_s=0.2)
+    first, second = night.worker(), night.worker()
+    while night.counts()["scored"] < 5:
+        time.sleep(0.1)
+    kill(first)
+    assert second.wait() == 0, night.log
+    counts = night.counts()
+    assert (counts["scored"], counts["results"], counts["batches"]) == (30, 30, 1)
+    assert counts["unfinished"] == 0
+    assert len(set(night.listener.heard)) == 30
+    # Once more at most what the killed one had in hand.
+    assert len(night.listener.heard) <= 30 + 2
+
+
 def test_run_prints_tables_and_where_things_lie(calls, listener):
-    listener.errors["b.wav"] = [RecordingError("b.wav: silent; check the recorder")]
+    listener.fails("b.wav", RecordingError("b.wav: silent; check the recorder"))
     result = CliRunner().invoke(app, ["run", str(calls)])
     assert result.exit_code == 1
     for part in ("Calls", "Agents", "a1", "Results: sqlite:", "Report:"):
@@ -110,7 +212,6 @@ def test_run_prints_tables_and_where_things_lie(calls, listener):
     assert not [word for word in WORDS if word in result.stderr]
 
 
-@pytest.mark.usefixtures("listener")
 def test_run_with_bad_settings(calls, monkeypatch):
     monkeypatch.setenv("CALLSCORE_DEVICE", "tpu")
     result = CliRunner().invoke(app, ["run", str(calls)])

@@ -17,6 +17,7 @@ from pipeline.rubric import load_rubric, load_rubrics
 from pipeline.second_opinion import DIFFERS, ask
 from pipeline.settings import Settings
 from pipeline.verify import verify
+from tests.fakes import NoEngines
 
 RUBRIC = load_rubric()
 FACTS = CallFacts(
@@ -209,21 +210,18 @@ def test_json_in_a_code_fence_is_read(server, asking):
     assert [given.id for given in ask(FACTS, RUBRIC, asking).answers] == ["solve"]
 
 
-class NoEngines:
-    def key(self) -> str:
-        return "fake"
-
-
-@pytest.mark.usefixtures("listener")
-def test_a_batch_asks_once_keeps_it_and_verifies(server, asking, store, make_wav, tmp_path):
+def test_a_batch_asks_once_keeps_it_and_verifies(
+    server, asking, store, listener, make_wav, tmp_path
+):
     server.replies = [completion(answer("apologize", "met", (2, "so sorry")))]
     rubrics = load_rubrics("leap", {})
-    batch = Batch(store.start_batch("test"), asking, rubrics, NoEngines(), store)
+    batch = Batch(store.start_batch("test"), asking, rubrics, NoEngines(), store, listener)
     found = Found(make_wav(tmp_path / "calls" / "a.wav"))
     outcome = score_one(found, batch)
     shown = store.result(outcome.result_id)["second_opinion"]
     assert shown["answers"][0]["evidence"][0]["quote"] == "so sorry"
-    assert score_one(found, batch).status == "skipped"
+    next_night = replace(batch, id=store.start_batch("test"))
+    assert score_one(found, next_night).status == "skipped"
     assert len(server.requests) == 1
     assert [receipt.verdict for receipt in verify(store)] == ["same"]
 
@@ -233,7 +231,7 @@ def test_a_batch_scores_without_the_model_and_asks_again_next_time(
 ):
     server.replies = [lambda handler: send(handler, 500, "{}")]
     rubrics = load_rubrics("leap", {})
-    batch = Batch(store.start_batch("test"), asking, rubrics, NoEngines(), store)
+    batch = Batch(store.start_batch("test"), asking, rubrics, NoEngines(), store, listener)
     found = Found(make_wav(tmp_path / "calls" / "a.wav"))
     first = score_one(found, batch)
     assert (first.status, store.result(first.result_id)["second_opinion"]["problem"]) == (
@@ -246,9 +244,9 @@ def test_a_batch_scores_without_the_model_and_asks_again_next_time(
     assert listener.heard == ["a.wav"]
 
 
-@pytest.mark.usefixtures("listener")
-def test_nothing_is_sent_unless_configured(server, settings, store, make_wav, tmp_path):
+def test_nothing_is_sent_unless_configured(server, settings, store, listener, make_wav, tmp_path):
     server.replies = [completion()]
-    batch = Batch(store.start_batch("t"), settings, load_rubrics("leap", {}), NoEngines(), store)
+    rubrics = load_rubrics("leap", {})
+    batch = Batch(store.start_batch("t"), settings, rubrics, NoEngines(), store, listener)
     score_one(Found(make_wav(tmp_path / "calls" / "a.wav")), batch)
     assert server.requests == []

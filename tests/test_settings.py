@@ -16,6 +16,12 @@ def test_order_of_sources(monkeypatch):
     assert settings.compute_type == "auto"
 
 
+def test_a_rubric_that_was_asked_for_judges_all_queues(monkeypatch):
+    monkeypatch.setenv("CALLSCORE_QUEUE_RUBRICS", '{"returns": "returns.yaml"}')
+    assert load_settings().queue_rubrics == {"returns": "returns.yaml"}
+    assert load_settings(rubric="mine.yaml").queue_rubrics == {}
+
+
 def test_config_variable_names_the_file(monkeypatch, tmp_path):
     other = tmp_path / "elsewhere.toml"
     other.write_text("parallel_calls = 7\n")

@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -163,3 +164,37 @@ def test_a_database_of_a_newer_callscore(settings):
     connection.close()
     with pytest.raises(SettingsError, match="newer callscore"):
         Store(settings.database_url)
+
+
+def test_a_database_that_is_away_is_waited_for(postgres_server):
+    url = postgres_server.new_database()
+    with Store(url) as hasty, Store(url, patience_s=30) as patient:
+        postgres_server.stop()
+        with pytest.raises(TransientError, match="see that it can be reached"):
+            hasty.last_batch()
+        back = threading.Timer(1.5, postgres_server.start)
+        back.start()
+        assert patient.last_batch() is None
+        back.join()
+        assert hasty.last_batch() is None
+
+
+def test_older_outcomes_live_through_the_migration(settings):
+    """The work list changed the tables that they are in."""
+    with Store(settings.database_url) as store:
+        batch = store.start_batch("test")
+        store.keep_outcome(batch, "/calls/a.wav", "failed", "silent")
+    connection = sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))
+    with connection:
+        for name in ("uq_batches_open_scope", "ix_outcomes_recording_sha256", "ix_outcomes_worker"):
+            connection.execute(f"drop index {name}")
+        for column in ("source", "recording_sha256", "risk", "worker", "attempts", "crashes"):
+            connection.execute(f"alter table outcomes drop column {column}")
+        connection.execute("alter table outcomes drop column took_s")
+        connection.execute("alter table batches drop column open_scope")
+        connection.execute("drop table workers")
+        connection.execute("drop table seen_files")
+        connection.execute("update alembic_version set version_num = '0003'")
+    connection.close()
+    with Store(settings.database_url) as store:
+        assert [(o.path, o.reason) for o in store.outcomes(batch)] == [("/calls/a.wav", "silent")]

@@ -1,0 +1,107 @@
+"""What Prefect's pages show of a batch: ids, figures and reasons, never words of calls or names.
+
+A Prefect server that is away costs the picture, not the batch.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+from prefect import get_run_logger
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from pipeline.report import AgentSummary, summarize_agents
+from pipeline.spans import clock
+from pipeline.store import STATUSES, Outcome
+from pipeline.worklist import Progress
+
+
+class ProgressReport:
+    """How far a batch is, and when it will be through, as a progress artifact and in words."""
+
+    def __init__(self) -> None:
+        self._artifact: UUID | None = None
+        self._began = time.monotonic()
+        self._worked_before: int | None = None
+
+    def show(self, now: Progress) -> None:
+        """Renews the artifact."""
+        percent = 100.0 * (now.total - now.left) / now.total if now.total else 0.0
+        if self._worked_before is None:
+            self._worked_before = now.worked
+
+        def tell() -> None:
+            if self._artifact is None:
+                about = f"{now.total - now.left} of {now.total} recordings"
+                self._artifact = cast(UUID, create_progress_artifact(percent, "progress", about))
+            else:
+                update_progress_artifact(self._artifact, percent)
+
+        _if_server_is_there(tell)
+
+    def eta(self, now: Progress) -> str:
+        """ ", about 0:12:00 left", once there is something to judge by."""
+        worked = now.worked - (self._worked_before or 0)
+        if worked <= 0 or not now.left:
+            return ""
+        left_s = (time.monotonic() - self._began) / worked * now.left
+        return f", about {clock(left_s)} left"
+
+
+def publish(batch: int, outcomes: Sequence[Outcome], report: Path) -> None:
+    """The table of calls and the summary of a batch."""
+    rows = [
+        {
+            "recording": outcome.path,
+            "call": outcome.call_id,
+            "agent": outcome.agent_id,
+            "outcome": outcome.status,
+            "score": outcome.score,
+            "coverage": outcome.coverage,
+            "failed by": outcome.failed_by,
+            "why": outcome.reason,
+        }
+        for outcome in outcomes
+    ]
+    page = summary(batch, outcomes, summarize_agents(outcomes), report)
+
+    def tell() -> None:
+        create_table_artifact(rows, "calls", f"Batch {batch}: calls")
+        create_markdown_artifact(page, "batch", f"Batch {batch}: summary")
+
+    _if_server_is_there(tell)
+
+
+def summary(
+    batch: int, outcomes: Sequence[Outcome], agents: Sequence[AgentSummary], report: Path
+) -> str:
+    """The batch on one page of Markdown."""
+    lines = [f"# Batch {batch}", ""]
+    for status in STATUSES:
+        lines.append(f"- {status}: {sum(outcome.status == status for outcome in outcomes)}")
+    lines += ["", "| agent | calls | mean score | mean coverage |", "|---|--:|--:|--:|"]
+    for agent in agents:
+        mean = "–" if agent.mean_score is None else f"{agent.mean_score:.1f}"
+        name = agent.agent_id.replace("|", "\\|")
+        lines.append(f"| {name} | {agent.calls} | {mean} | {agent.mean_coverage:.0%} |")
+    failed = [outcome for outcome in outcomes if outcome.status in ("failed", "quarantined")]
+    if failed:
+        lines += ["", "## Failed", ""]
+        # A code span: what is in a file name is not markup.
+        lines += [f"- `` {outcome.reason} ``" for outcome in failed]
+    lines += ["", f"Report on the machine that ran the batch: `` {report} ``"]
+    return "\n".join(lines)
+
+
+def _if_server_is_there(tell: Callable[[], None]) -> None:
+    try:
+        tell()
+    except Exception as error:  # whatever its client raises
+        get_run_logger().warning("Prefect's pages are not up to date (%s)", type(error).__name__)

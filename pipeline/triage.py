@@ -1,0 +1,89 @@
+"""Triage: what of the recordings found is to be scored at all, and which of them first."""
+
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from pipeline import audio
+from pipeline.batch import SCORED_ALREADY, Batch, path_of, scored_before
+from pipeline.errors import PermanentError
+from pipeline.find import Found
+from pipeline.risk import risk_of
+from pipeline.store import Store
+from pipeline.tables import OutcomeRow, SeenFileRow
+from pipeline.worklist import Lined
+
+# What cannot be read fails at once: the earlier, the sooner somebody can mend it.
+UNREADABLE = 1000.0
+
+
+def triage(found: Found, batch: Batch) -> Lined:
+    """What became of a recording already, or how risky it is. Raises TransientError.
+
+    What is wrong with a recording is left to be found, and said, by the task that scores it.
+    """
+    path = path_of(found.path)
+    if found.problem is not None:
+        return Lined(path, found, status=found.status, reason=found.problem)
+    try:
+        return _triage(found, path, batch)
+    except (PermanentError, OSError):
+        return Lined(path, found, risk=UNREADABLE)
+
+
+def _triage(found: Found, path: str, batch: Batch) -> Lined:
+    status = found.path.stat()
+    with batch.store.read() as session:
+        seen = session.get(SeenFileRow, found.source)
+    if seen is not None and (seen.size, seen.modified_ns) != (status.st_size, status.st_mtime_ns):
+        seen = None  # another recording under the same name, or one that has grown
+    sha256 = audio.sha256_of(found.path) if seen is None else seen.recording_sha256
+    stands = scored_before(found.path, sha256, batch)
+    quarantined = None if stands is not None else _quarantined(sha256, batch.store)
+    risk = None if seen is None else seen.risk
+    to_score = stands is None and quarantined is None
+    if to_score and risk is None:
+        risk = _risk(found.path, batch.settings.max_duration_s)
+    if seen is None or seen.risk != risk:
+        _remember(
+            SeenFileRow(
+                source=found.source,
+                size=status.st_size,
+                modified_ns=status.st_mtime_ns,
+                recording_sha256=sha256,
+                risk=risk,
+            ),
+            batch.store,
+        )
+    if stands is not None:
+        return Lined(path, found, sha256, status="skipped", reason=SCORED_ALREADY, result_id=stands)
+    if quarantined is not None:
+        return Lined(path, found, sha256, status="skipped", reason=f"quarantined: {quarantined}")
+    return Lined(path, found, sha256, risk=risk or 0.0)
+
+
+def _risk(recording: Path, max_duration_s: float) -> float:
+    try:
+        return risk_of(audio.load(recording, max_duration_s=max_duration_s))
+    except PermanentError:
+        return UNREADABLE
+
+
+def _quarantined(sha256: str, store: Store) -> str | None:
+    """Why this content is left alone, if it is."""
+    last = (
+        select(OutcomeRow.reason)
+        .where(OutcomeRow.recording_sha256 == sha256, OutcomeRow.status == "quarantined")
+        .order_by(OutcomeRow.id.desc())
+        .limit(1)
+    )
+    with store.read() as session:
+        return session.scalar(last)
+
+
+def _remember(seen: SeenFileRow, store: Store) -> None:
+    def write(session: Session) -> None:
+        session.merge(seen)
+
+    store.write_once(write)

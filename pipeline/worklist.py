@@ -1,0 +1,344 @@
+"""The work list of a batch: which recordings wait, and who works on which.
+
+It lies in the database: outcomes that are ``waiting`` or ``working``. So any number of processes on
+any number of hosts can draw from it, none takes what another has, and nothing is lost when one
+dies. A worker is taken for dead when its process is gone from this host, or when its beats stood
+still for ``DEAD_AFTER_S`` by the observer's own clock. No two clocks need agree, and one that is
+set harms nothing.
+"""
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from pipeline.errors import TransientError
+from pipeline.find import Found
+from pipeline.store import Outcome, Status, Store
+from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
+
+BEAT_EVERY_S = 5.0
+DEAD_AFTER_S = 60.0
+"""So long a worker may be silent: twelve beats. Taken up meanwhile is only what nobody has."""
+MOST_ATTEMPTS = 10
+"""So often a recording is taken up anew after the whole worker died over it, others first."""
+WAITING, WORKING = "waiting", "working"
+
+# Claims are taken one at a time (PostgreSQL; SQLite has one writer anyhow).
+_CLAIM_LOCK = 0x636C6D73
+
+
+@dataclass(frozen=True, slots=True)
+class Lined:
+    """A recording on its way into the work list: what became of it already, or how risky it is."""
+
+    path: str
+    found: Found
+    recording_sha256: str | None = None
+    risk: float = 0.0
+    status: Status | None = None
+    reason: str | None = None
+    result_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A recording that is this worker's to score."""
+
+    id: int
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many of a batch's recordings are where."""
+
+    counts: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def left(self) -> int:
+        return self.counts.get(WAITING, 0) + self.counts.get(WORKING, 0)
+
+    @property
+    def worked(self) -> int:
+        """Those that were not skipped."""
+        return self.total - self.left - self.counts.get("skipped", 0)
+
+
+def open_batch(store: Store, origin: str, scope: str) -> int:
+    """The unfinished batch over the same scope, or a new one.
+
+    Who starts a batch twice, or anew after it was cut off, works along in it.
+    """
+
+    def write(session: Session) -> int:
+        found = session.scalar(select(BatchRow.id).where(BatchRow.open_scope == scope))
+        if found is not None:
+            return found
+        row = BatchRow(origin=origin, started_at=_now(), open_scope=scope)
+        session.add(row)
+        session.flush()
+        return row.id
+
+    return store.write_once(write)
+
+
+class Worklist:
+    """A batch's work list in the hands of one worker: this process.
+
+    Use it as a context: from its start to its end the worker is alive to the others, and what it
+    has not finished by then waits again.
+    """
+
+    def __init__(self, store: Store, batch: int) -> None:
+        self.batch = batch
+        self._store = store
+        self._beating = threading.Event()
+        self._watch = _Watch()
+
+    def __enter__(self) -> Self:
+        with self._store.write() as session:
+            row = _myself()
+            session.add(row)
+            session.flush()
+            self._worker = row.id
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+        self.rescue()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._beating.set()
+        self._thread.join()
+        with self._store.write() as session:
+            _give_back(session, self._worker)
+
+    def add(self, lined: Iterable[Lined]) -> None:
+        """Puts recordings into the list; what is in it already stays as it is."""
+        new = {item.path: item for item in lined}
+
+        def write(session: Session) -> None:
+            batch = session.get_one(BatchRow, self.batch)
+            of_batch = OutcomeRow.batch == self.batch, OutcomeRow.path.in_(list(new))
+            known = set(session.scalars(select(OutcomeRow.path).where(*of_batch)))
+            missing = [item for path, item in new.items() if path not in known]
+            if any(item.status is None for item in missing):
+                batch.finished_at = None  # another worker may have been through before us
+            session.add_all(self._row(item) for item in missing)
+
+        self._store.write_once(write)
+
+    def claim(self) -> Claim | None:
+        """Takes the riskiest recording that waits; None where none is free.
+
+        One content is never in two hands, under whatever names and in whatever batches. What a
+        worker died over comes last.
+        """
+        other = aliased(OutcomeRow)
+        in_hand = select(other.id).where(
+            other.status == WORKING, other.recording_sha256 == OutcomeRow.recording_sha256
+        )
+        free = (
+            select(OutcomeRow)
+            .where(OutcomeRow.batch == self.batch, OutcomeRow.status == WAITING, ~in_hand.exists())
+            .order_by(OutcomeRow.attempts, OutcomeRow.risk.desc(), OutcomeRow.id)
+            .limit(1)
+        )
+        with self._store.write() as session:
+            _one_at_a_time(session)
+            row = session.scalar(free)
+            if row is None:
+                return None
+            row.status, row.worker, row.attempts = WORKING, self._worker, row.attempts + 1
+            return Claim(row.id, Found.at(row.source or ""))
+
+    def crashed(self, claim: Claim, reason: str, most: int) -> Outcome | None:
+        """Notes that the process that scored a recording died.
+
+        After ``most`` times it is quarantined (the outcome says so); until then it waits again.
+        """
+        with self._store.write() as session:
+            row = session.get_one(OutcomeRow, claim.id)
+            if row.worker != self._worker:
+                return None
+            row.crashes += 1
+            row.worker = None
+            if row.crashes < most:
+                row.status = WAITING
+                return None
+            _quarantine(row, f"{reason} {row.crashes} times")
+            return Outcome(row.path, "quarantined", row.reason)
+
+    def give_back(self, claim: Claim) -> None:
+        """Lets a recording wait again that could not be dealt with now."""
+        with self._store.write() as session:
+            row = session.get_one(OutcomeRow, claim.id)
+            if row.worker == self._worker:
+                row.status, row.worker = WAITING, None
+
+    def leave(self, reason: str) -> int:
+        """Skips all that waits; says how many."""
+        waiting = OutcomeRow.batch == self.batch, OutcomeRow.status == WAITING
+        with self._store.write() as session:
+            skipped = update(OutcomeRow).where(*waiting).values(status="skipped", reason=reason)
+            return int(getattr(session.execute(skipped), "rowcount", 0))
+
+    def rescue(self) -> int:
+        """Takes from dead workers what they had; says how many recordings wait again for it."""
+        with self._store.read() as session:
+            workers = session.scalars(select(WorkerRow).where(WorkerRow.id != self._worker)).all()
+        dead = self._watch.dead(workers)
+        if not dead:
+            return 0
+        with self._store.write() as session:
+            return sum(_give_back(session, worker) for worker in dead)
+
+    def progress(self) -> Progress:
+        """Counts by status."""
+        counted = (
+            select(OutcomeRow.status, func.count())
+            .where(OutcomeRow.batch == self.batch)
+            .group_by(OutcomeRow.status)
+        )
+        with self._store.read() as session:
+            return Progress(dict(session.execute(counted).tuples().all()))
+
+    def close(self) -> bool:
+        """Ends the batch if nothing waits or is in work; False if something is."""
+        unfinished = select(OutcomeRow.id).where(
+            OutcomeRow.batch == self.batch, OutcomeRow.status.in_((WAITING, WORKING))
+        )
+        with self._store.write() as session:
+            _one_at_a_time(session)
+            if session.scalar(unfinished.limit(1)) is not None:
+                return False
+            batch = session.get_one(BatchRow, self.batch)
+            batch.finished_at, batch.open_scope = batch.finished_at or _now(), None
+            return True
+
+    def _row(self, item: Lined) -> OutcomeRow:
+        return OutcomeRow(
+            batch=self.batch,
+            path=item.path,
+            status=item.status or WAITING,
+            reason=item.reason,
+            result=item.result_id,
+            at=_now(),
+            source=item.found.source,
+            recording_sha256=item.recording_sha256,
+            risk=item.risk,
+        )
+
+    def _beat(self) -> None:
+        while not self._beating.wait(BEAT_EVERY_S):
+            try:
+                with self._store.write() as session:
+                    row = session.get(WorkerRow, self._worker)
+                    if row is None:  # taken for dead: this host slept, say
+                        row = _myself()
+                        row.id = self._worker
+                        session.add(row)
+                    row.beats += 1
+            except TransientError:
+                continue  # the others cannot look either
+
+
+@dataclass
+class _Watch:
+    """What this process has seen of the others' beats."""
+
+    seen: dict[int, tuple[int, float]] = field(default_factory=dict)
+    looked_at: float = 0.0
+
+    def dead(self, workers: Sequence[WorkerRow]) -> list[int]:
+        now = time.monotonic()
+        if now - self.looked_at > DEAD_AFTER_S / 2:
+            self.seen.clear()  # nobody looked for a while (database away): nobody could beat either
+        self.looked_at = now
+        dead = []
+        for worker in workers:
+            beats, since = self.seen.get(worker.id, (-1, now))
+            if beats != worker.beats:
+                self.seen[worker.id] = worker.beats, now
+                since = now
+            if _is_gone(worker) or now - since > DEAD_AFTER_S:
+                dead.append(worker.id)
+        return dead
+
+
+def _give_back(session: Session, worker: int) -> int:
+    """Strikes a worker off; what it had waits again, or is quarantined."""
+    rows = session.scalars(
+        select(OutcomeRow).where(OutcomeRow.worker == worker, OutcomeRow.status == WORKING)
+    ).all()
+    for row in rows:
+        row.worker = None
+        if row.attempts >= MOST_ATTEMPTS:
+            _quarantine(row, f"the machine or the whole worker died over it {row.attempts} times")
+        else:
+            row.status = WAITING
+    gone = session.get(WorkerRow, worker)
+    if gone is not None:
+        session.delete(gone)
+    return len(rows)
+
+
+def _quarantine(row: OutcomeRow, reason: str) -> None:
+    row.status = "quarantined"
+    row.reason = f"{row.path}: {reason}; look at it, then score it by hand: callscore score"
+    row.at = _now()
+
+
+def _one_at_a_time(session: Session) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
+
+
+def _myself() -> WorkerRow:
+    boot = _process(os.getpid()) or ""
+    return WorkerRow(host=_this_host(), pid=os.getpid(), boot=boot, started_at=_now())
+
+
+def _this_host() -> str:
+    """Name of the host; on Linux also which start of it, and which process numbers are meant."""
+    parts = [platform.node()]
+    try:
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path
+    except OSError:
+        pass
+    return " ".join(parts)
+
+
+def _process(pid: int) -> str | None:
+    """When the process of this number began, in ticks since the host's start; None: there is none.
+
+    Empty where the system does not tell (no Linux): then only beats count.
+    """
+    if not Path("/proc/self/stat").exists():
+        return ""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else fields[18]
+
+
+def _is_gone(worker: WorkerRow) -> bool:
+    return worker.host == _this_host() and _process(worker.pid) != worker.boot
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
