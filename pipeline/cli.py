@@ -111,6 +111,45 @@ def score(
 
 
 @app.command()
+def status(
+    batch: Annotated[int | None, typer.Argument(help="Number of the batch; else the last.")] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Show at a glance how the last batch went, or how far it is.
+
+    Exit status: 0 all scored or skipped, or still at work; 1 somebody should look; 2 bad arguments.
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.status_command import show_status
+
+        look = show_status(batch, settings)
+    raise typer.Exit(SOME_FAILED if look else 0)
+
+
+@app.command()
+def metrics(
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Answer scrapes there until stopped."),
+    ] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Print figures for a monitoring system (Prometheus text): counts and times, no names.
+
+    \b
+    Examples:
+      callscore metrics > /var/lib/node_exporter/callscore.prom
+      callscore metrics --listen 127.0.0.1:9464
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.status_command import show_metrics
+
+        show_metrics(settings, listen)
+
+
+@app.command()
 def outcomes(
     batch: Annotated[int | None, typer.Argument(help="Number of the batch; else the last.")] = None,
     db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,

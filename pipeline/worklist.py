@@ -273,7 +273,7 @@ class _Watch:
             if beats != worker.beats:
                 self.seen[worker.id] = worker.beats, now
                 since = now
-            if _is_gone(worker) or now - since > DEAD_AFTER_S:
+            if is_gone(worker) or now - since > DEAD_AFTER_S:
                 dead.append(worker.id)
         return dead
 
@@ -336,7 +336,8 @@ def _process(pid: int) -> str | None:
     return None if state == "Z" else fields[18]
 
 
-def _is_gone(worker: WorkerRow) -> bool:
+def is_gone(worker: WorkerRow) -> bool:
+    """Whether a worker of this host lives no more; of other hosts only their beats tell."""
     return worker.host == _this_host() and _process(worker.pid) != worker.boot
 
 

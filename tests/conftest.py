@@ -21,7 +21,7 @@ from pipeline.records import (
 from pipeline.settings import Settings
 from pipeline.store import Store
 from tests.fakes import FakeListener, make_wav
-from tests.postgres import PostgresServer, postgres, programs
+from tests.postgres import PostgresServer, find_free_port, postgres, programs
 
 
 @pytest.fixture(autouse=True)
@@ -89,6 +89,12 @@ def prefect_server() -> Iterator[None]:
         temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}),
     ):
         yield
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    return find_free_port()
 
 
 @pytest.fixture(scope="session")

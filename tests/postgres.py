@@ -65,12 +65,16 @@ class PostgresServer:
 @contextmanager
 def postgres() -> Iterator[PostgresServer]:
     """A server that runs meanwhile."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    server = PostgresServer(port)
+    server = PostgresServer(find_free_port())
     server.start()
     try:
         yield server
     finally:
         server.stop()
         server.remove()
+
+
+def find_free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])

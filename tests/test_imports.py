@@ -39,8 +39,9 @@ LAYERS = [
     {"second_opinion", "store", "training"},
     {"call"},
     {"archive", "batch", "report", "doctor", "worklist"},
-    {"verify", "backtest", "rubric_review", "triage", "crew"},
-    {"score_command", "archive_command"},
+    {"verify", "backtest", "rubric_review", "triage", "crew", "status"},
+    {"metrics"},
+    {"score_command", "archive_command", "status_command"},
     {"cli"},
 ]
 # What Prefect and its workers must not load, and what importing the package must not cost.

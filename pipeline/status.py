@@ -1,0 +1,121 @@
+"""How a batch stands, at a glance: for the morning, and for a monitoring system."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from pipeline.store import Store
+from pipeline.tables import BatchRow, CallRow, OutcomeRow, ResultRow, WorkerRow
+from pipeline.worklist import WAITING, is_gone
+
+NOT_SCORED = ("failed", "quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """A batch now, or at its end. Times are UTC, durations in seconds.
+
+    ``reasons`` counts why recordings failed or are quarantined, without the file names.
+    """
+
+    id: int
+    origin: str
+    started_at: datetime
+    finished_at: datetime | None
+    counts: Mapping[str, int]
+    audio_s: float
+    scoring_s: float
+    workers: int
+    reasons: Mapping[str, int]
+
+    @property
+    def took_s(self) -> float:
+        end = self.finished_at or datetime.now(UTC).replace(tzinfo=None)
+        return (end - self.started_at).total_seconds()
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether nobody need look: all is scored or skipped, or somebody is at it."""
+        at_work = self.finished_at is not None or self.workers > 0
+        return at_work and not any(self.counts.get(status) for status in NOT_SCORED)
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Over all batches. ``oldest_waiting_at``: since when the longest waiting one waits, UTC."""
+
+    counts: Mapping[str, int]
+    audio_s: float
+    scoring_s: float
+    oldest_waiting_at: datetime | None
+    workers: int
+
+
+def batch_status(store: Store, batch: int) -> BatchStatus | None:
+    """How a batch stands; None where there is no such batch."""
+    with store.read() as session:
+        row = session.get(BatchRow, batch)
+        if row is None:
+            return None
+        mine = OutcomeRow.batch == batch
+        counts = _counts(session, mine)
+        audio_s, scoring_s = _seconds(session, mine)
+        failures = session.execute(
+            select(OutcomeRow.path, OutcomeRow.reason).where(
+                mine, OutcomeRow.status.in_(NOT_SCORED)
+            )
+        )
+        reasons = Counter(
+            (reason or "no reason stored").removeprefix(f"{path}: ") for path, reason in failures
+        )
+        return BatchStatus(
+            id=row.id,
+            origin=row.origin,
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            counts=counts,
+            audio_s=audio_s,
+            scoring_s=scoring_s,
+            workers=_workers(session),
+            reasons=reasons,
+        )
+
+
+def totals(store: Store) -> Totals:
+    """What a monitoring system counts."""
+    with store.read() as session:
+        audio_s, scoring_s = _seconds(session)
+        oldest = select(func.min(OutcomeRow.at)).where(OutcomeRow.status == WAITING)
+        return Totals(
+            counts=_counts(session),
+            audio_s=audio_s,
+            scoring_s=scoring_s,
+            oldest_waiting_at=session.scalar(oldest),
+            workers=_workers(session),
+        )
+
+
+def _counts(session: Session, *where: object) -> dict[str, int]:
+    counted = select(OutcomeRow.status, func.count()).group_by(OutcomeRow.status)
+    return dict(session.execute(counted.where(*where)).tuples().all())  # type: ignore[arg-type]
+
+
+def _seconds(session: Session, *where: object) -> tuple[float, float]:
+    """Length of the scored calls, and how long scoring them took."""
+    summed = (
+        select(func.sum(CallRow.duration_s), func.sum(OutcomeRow.took_s))
+        .select_from(OutcomeRow)
+        .join(ResultRow, OutcomeRow.result == ResultRow.id)
+        .join(CallRow, ResultRow.call == CallRow.id)
+        .where(OutcomeRow.status == "scored", OutcomeRow.took_s.is_not(None))
+    )
+    audio_s, scoring_s = session.execute(summed.where(*where)).one()  # type: ignore[arg-type]
+    return audio_s or 0.0, scoring_s or 0.0
+
+
+def _workers(session: Session) -> int:
+    return sum(not is_gone(worker) for worker in session.scalars(select(WorkerRow)))
