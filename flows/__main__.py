@@ -97,6 +97,35 @@ def serve(
         )
 
 
+@app.command()
+def automations(
+    webhook: Annotated[
+        str | None, typer.Option(metavar="URL", help="Post a message there when a night fails.")
+    ] = None,
+) -> None:
+    """Make the Prefect server end runs whose process died, and tell you when a night fails.
+
+    For the server that PREFECT_API_URL names. Made again, they replace what is there. Messages
+    hold a run's name and its counts, never words of calls.
+
+    \b
+    Example:
+      python -m flows automations --webhook https://chat.example.com/hooks/abc
+    """
+    from prefect.settings import PREFECT_API_URL
+
+    from flows.automations import alert_by_webhook, end_dead_runs
+
+    if not PREFECT_API_URL.value():
+        typer.echo("callscore: PREFECT_API_URL: not set; name your Prefect server", err=True)
+        raise typer.Exit(2)
+    made = [end_dead_runs()]
+    if webhook is not None:
+        made.append(alert_by_webhook(webhook))
+    for automation in made:
+        typer.echo(f"made: {automation.name}")
+
+
 def _check(paths: list[str], rubric: str | None) -> Settings:
     """The settings in force. What would fail every run is said before Prefect starts."""
     try:

@@ -17,11 +17,12 @@ from typing import Any
 from prefect import Task, flow, get_run_logger
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from flows.artifacts import ProgressReport, publish
+from flows.announce import ProgressReport, end_dead_run, publish
 from flows.tasks import score_call_task
 from pipeline.batch import Batch, path_of
 from pipeline.call import listen
@@ -61,7 +62,8 @@ def nightly(
     with Store(settings.database_url, settings.patience_s) as store:
         batch = open_batch(store, "nightly flow", scope_of(paths, settings))
         order = Order(batch, settings, rubrics, listen)
-        with Worklist(store, batch) as worklist, Crew(order) as crew:
+        run = flow_run.get_id()
+        with Worklist(store, batch, run) as worklist, Crew(order) as crew:
             known = Batch(batch, settings, rubrics, SpeechEngines(settings), store, listen)
             score_call = score_call_task(crew, worklist, store, settings.quarantine_after)
             _Night(worklist, known, paths, score_call, hours).work()
@@ -111,7 +113,8 @@ class _Night:
             while True:
                 if time.monotonic() >= next_round:
                     next_round = time.monotonic() + ROUND_EVERY_S
-                    self.patient(self.worklist.rescue)
+                    for dead in self.patient(self.worklist.rescue):
+                        end_dead_run(dead)
                     progress.show(self.patient(self.worklist.progress))
                 if time.monotonic() >= deadline:
                     self.patient(self.worklist.leave, NO_TIME_LEFT)

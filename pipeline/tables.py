@@ -168,6 +168,8 @@ class WorkerRow(Base):
     boot: Mapped[str]
     """Which process of that number it is: when it began, since the host last started."""
     started_at: Mapped[datetime]
+    run: Mapped[str | None]
+    """The flow run that it is, if any."""
     beats: Mapped[int] = mapped_column(default=0)
 
 

@@ -58,6 +58,14 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Relieved:
+    """A dead worker: its flow run, if any, and how many recordings it had in hand."""
+
+    run: str | None
+    recordings: int
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """How many of a batch's recordings are where."""
 
@@ -99,24 +107,24 @@ class Worklist:
     """A batch's work list in the hands of one worker: this process.
 
     Use it as a context: from its start to its end the worker is alive to the others, and what it
-    has not finished by then waits again.
+    has not finished by then waits again. ``run`` names the flow run that it is, if any.
     """
 
-    def __init__(self, store: Store, batch: int) -> None:
+    def __init__(self, store: Store, batch: int, run: str | None = None) -> None:
         self.batch = batch
+        self._run = run
         self._store = store
         self._beating = threading.Event()
         self._watch = _Watch()
 
     def __enter__(self) -> Self:
         with self._store.write() as session:
-            row = _myself()
+            row = _myself(self._run)
             session.add(row)
             session.flush()
             self._worker = row.id
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
-        self.rescue()
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -195,15 +203,15 @@ class Worklist:
             skipped = update(OutcomeRow).where(*waiting).values(status="skipped", reason=reason)
             return int(getattr(session.execute(skipped), "rowcount", 0))
 
-    def rescue(self) -> int:
-        """Takes from dead workers what they had; says how many recordings wait again for it."""
+    def rescue(self) -> list[Relieved]:
+        """Takes from dead workers what they had; says who they were."""
         with self._store.read() as session:
             workers = session.scalars(select(WorkerRow).where(WorkerRow.id != self._worker)).all()
         dead = self._watch.dead(workers)
         if not dead:
-            return 0
+            return []
         with self._store.write() as session:
-            return sum(_give_back(session, worker) for worker in dead)
+            return [Relieved(worker.run, _give_back(session, worker.id)) for worker in dead]
 
     def progress(self) -> Progress:
         """Counts by status."""
@@ -247,7 +255,7 @@ class Worklist:
                 with self._store.write() as session:
                     row = session.get(WorkerRow, self._worker)
                     if row is None:  # taken for dead: this host slept, say
-                        row = _myself()
+                        row = _myself(self._run)
                         row.id = self._worker
                         session.add(row)
                     row.beats += 1
@@ -262,7 +270,7 @@ class _Watch:
     seen: dict[int, tuple[int, float]] = field(default_factory=dict)
     looked_at: float = 0.0
 
-    def dead(self, workers: Sequence[WorkerRow]) -> list[int]:
+    def dead(self, workers: Sequence[WorkerRow]) -> list[WorkerRow]:
         now = time.monotonic()
         if now - self.looked_at > DEAD_AFTER_S / 2:
             self.seen.clear()  # nobody looked for a while (database away): nobody could beat either
@@ -274,7 +282,7 @@ class _Watch:
                 self.seen[worker.id] = worker.beats, now
                 since = now
             if is_gone(worker) or now - since > DEAD_AFTER_S:
-                dead.append(worker.id)
+                dead.append(worker)
         return dead
 
 
@@ -306,9 +314,9 @@ def _one_at_a_time(session: Session) -> None:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
 
 
-def _myself() -> WorkerRow:
+def _myself(run: str | None) -> WorkerRow:
     boot = _process(os.getpid()) or ""
-    return WorkerRow(host=_this_host(), pid=os.getpid(), boot=boot, started_at=_now())
+    return WorkerRow(host=_this_host(), pid=os.getpid(), boot=boot, started_at=_now(), run=run)
 
 
 def _this_host() -> str:

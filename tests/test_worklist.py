@@ -13,7 +13,7 @@ from pipeline import worklist as worklist_module
 from pipeline.find import Found
 from pipeline.store import Store
 from pipeline.tables import OutcomeRow, WorkerRow
-from pipeline.worklist import DEAD_AFTER_S, Lined, Worklist, open_batch
+from pipeline.worklist import DEAD_AFTER_S, Lined, Relieved, Worklist, open_batch
 
 ROOT = Path(__file__).parent.parent
 
@@ -120,7 +120,7 @@ def test_a_killed_process_is_relieved_at_once(store, batch, database_url):
         )
         subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=False)
         assert row(store, "a").status == "working"
-        assert worklist.rescue() == 1
+        assert worklist.rescue() == [Relieved(None, 1)]
         claims = [worklist.claim(), worklist.claim()]
         # What somebody died over comes last.
         assert [claim.found.path.name for claim in claims if claim] == ["b", "a"]
@@ -135,15 +135,15 @@ def test_a_silent_worker_elsewhere_is_relieved_by_our_own_clock(store, batch, mo
         monkeypatch.setattr(worklist_module, "_this_host", lambda: "another host")
         for _ in range(10):  # silent, but not for long enough
             now[0] += DEAD_AFTER_S / 11
-            assert mine.rescue() == 0
+            assert mine.rescue() == []
         with store.write() as session:
             session.get_one(WorkerRow, theirs._worker).beats += 1
         for _ in range(10):
             now[0] += DEAD_AFTER_S / 11
-            assert mine.rescue() == 0
+            assert mine.rescue() == []
         for _ in range(3):
             now[0] += DEAD_AFTER_S / 11
-        assert mine.rescue() == 1
+        assert mine.rescue() == [Relieved(None, 1)]
 
 
 def test_nobody_dies_while_nobody_could_look(store, batch, monkeypatch):
@@ -154,9 +154,9 @@ def test_nobody_dies_while_nobody_could_look(store, batch, monkeypatch):
         mine.add([lined("a")])
         assert theirs.claim()
         monkeypatch.setattr(worklist_module, "_this_host", lambda: "another host")
-        assert mine.rescue() == 0
+        assert mine.rescue() == []
         now[0] += 10 * DEAD_AFTER_S
-        assert mine.rescue() == 0
+        assert mine.rescue() == []
 
 
 def test_a_recording_that_kills_is_quarantined(store, batch):

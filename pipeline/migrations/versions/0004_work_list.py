@@ -14,6 +14,7 @@ def upgrade() -> None:
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("boot", sa.Text(), nullable=False),
+        sa.Column("run", sa.Text(), nullable=True),
         sa.Column("beats", sa.Integer(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),

@@ -1,4 +1,4 @@
-"""What Prefect's pages show of a batch: ids, figures and reasons, never words of calls or names.
+"""What Prefect is told of a batch: ids, figures and reasons, never words of calls or names.
 
 A Prefect server that is away costs the picture, not the batch.
 """
@@ -6,7 +6,7 @@ A Prefect server that is away costs the picture, not the batch.
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -16,11 +16,14 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Crashed
 
 from pipeline.report import AgentSummary, summarize_agents
 from pipeline.spans import clock
 from pipeline.store import STATUSES, Outcome
-from pipeline.worklist import Progress
+from pipeline.worklist import Progress, Relieved
 
 
 class ProgressReport:
@@ -98,6 +101,23 @@ def summary(
         lines += [f"- `` {outcome.reason} ``" for outcome in failed]
     lines += ["", f"Report on the machine that ran the batch: `` {report} ``"]
     return "\n".join(lines)
+
+
+def end_dead_run(worker: Relieved) -> None:
+    """Says of a dead worker's flow run that it is over: its place is free for another."""
+    if worker.run is None:
+        return
+    run = UUID(worker.run)
+
+    def tell() -> None:
+        with get_client(sync_client=True) as client:
+            if client.read_flow_run(run).state_type == StateType.RUNNING:
+                crashed: State[Any] = Crashed(
+                    message=f"its process died; {worker.recordings} calls wait again"
+                )
+                client.set_flow_run_state(run, crashed, force=True)
+
+    _if_server_is_there(tell)
 
 
 def _if_server_is_there(tell: Callable[[], None]) -> None:

@@ -1,0 +1,100 @@
+"""Alerts and dead runs, with a real Prefect server and a real receiver of webhooks."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from queue import Empty, SimpleQueue
+
+import httpx
+import pytest
+
+from pipeline.errors import RecordingError
+from tests.bench.nights import ROOT, Night, PrefectServer, kill
+from tests.postgres import find_free_port
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[PrefectServer]:
+    started = PrefectServer(tmp_path_factory.mktemp("prefect"), find_free_port())
+    started.start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def received(free_port) -> Iterator[SimpleQueue]:
+    """What is posted to ``free_port``."""
+    messages: SimpleQueue = SimpleQueue()
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            messages.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    receiver = HTTPServer(("127.0.0.1", free_port), Receiver)
+    threading.Thread(target=receiver.serve_forever, daemon=True).start()
+    yield messages
+    receiver.shutdown()
+
+
+def automations(server: PrefectServer, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flows", "automations", *options]
+    return subprocess.run(
+        command, cwd=ROOT, env=server.environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_failed_night_is_told(server, received, free_port, tmp_path, settings):
+    url = f"http://127.0.0.1:{free_port}/hook"
+    for _ in range(2):  # again: in place of the first, no message twice
+        made = automations(server, "--webhook", url)
+        assert made.returncode == 0, made.stderr
+    assert "a night failed" in made.stdout
+    night = Night.of(tmp_path / "night", settings.database_url, calls=3, server=server)
+    night.listener.fails("c001.wav", RecordingError("c001.wav: secret; check the recorder"))
+    assert night.worker().wait() == 1
+    message = received.get(timeout=60)
+    assert message["subject"] == "callscore: nightly Failed"
+    assert "1 of 3 recordings failed; batch 1" in message["text"]
+    assert "secret" not in json.dumps(message)
+    with pytest.raises(Empty):
+        received.get(timeout=3)
+
+
+def test_the_run_of_a_dead_worker_is_ended(server, tmp_path, settings):
+    night = Night.of(tmp_path / "night", settings.database_url, 6, takes_s=0.5, server=server)
+    dead = night.worker()
+    while night.counts()["scored"] < 1:
+        time.sleep(0.1)
+    kill(dead)
+    assert night.worker().wait() == 0
+    api = server.environment["PREFECT_API_URL"]
+    for _ in range(100):  # the server learns of task runs a little later
+        runs = httpx.post(f"{api}/flow_runs/filter", json={"sort": "START_TIME_DESC"}).json()
+        states = [(run["state"]["name"], run["state"]["message"]) for run in runs[:2]]
+        if states[1][0] == "Crashed":
+            break
+        time.sleep(0.1)
+    assert states[0][0] == "Completed"
+    assert states[1][0] == "Crashed"
+    assert "calls wait again" in states[1][1]
+
+
+def test_automations_need_a_server(settings, tmp_path):  # noqa: ARG001 - settings of its own
+    environment = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
+    environment["PREFECT_HOME"] = str(tmp_path)
+    command = [sys.executable, "-m", "flows", "automations"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "PREFECT_API_URL: not set" in done.stderr
