@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.errors import CallscoreError, SettingsError
-from pipeline.find import full_path, printable
+from pipeline.paths import full_path, printable
 from pipeline.rubric import load_rubric
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Store

@@ -29,7 +29,8 @@ from pipeline.call import listen
 from pipeline.crew import Crew, Order
 from pipeline.engines import SpeechEngines
 from pipeline.errors import TransientError
-from pipeline.find import Found, find_recordings, full_path
+from pipeline.find import Found, find_recordings
+from pipeline.paths import full_path
 from pipeline.report import write_report
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings, load_settings

@@ -12,8 +12,9 @@ from pipeline.call import judge
 from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
 from pipeline.errors import CallscoreError, TransientError
-from pipeline.find import Found, full_path, printable
+from pipeline.find import Found
 from pipeline.metadata import make_metadata, read_fields
+from pipeline.paths import full_path, printable
 from pipeline.records import CallFacts, Metadata, SecondOpinion
 from pipeline.result import facts_from_json, facts_to_json
 from pipeline.rubric import Rubric, Rubrics
@@ -51,7 +52,7 @@ def score_one(found: Found, batch: Batch) -> Outcome:
     if found.problem is not None:
         return keep(batch.id, path, found.status, found.problem)
     try:
-        return _score(found.path, path, batch)
+        return _score(found, path, batch)
     except TransientError:
         raise
     except MemoryError:
@@ -65,9 +66,9 @@ def score_one(found: Found, batch: Batch) -> Outcome:
         return keep(batch.id, path, "failed", reason_of(error, path))
 
 
-def scored_before(recording: Path, sha256: str, batch: Batch) -> int | None:
+def scored_before(found: Found, sha256: str, batch: Batch) -> int | None:
     """The stored result that scoring a recording would only repeat. Raises PermanentError."""
-    return _look_up(recording, path_of(recording), sha256, batch).result_id
+    return _look_up(found, path_of(found.path), sha256, batch).result_id
 
 
 def give_up(found: Found, error: Exception, batch: int, store: Store) -> Outcome:
@@ -93,8 +94,9 @@ class _LookedUp:
     """The stored result, if it still stands."""
 
 
-def _look_up(recording: Path, path: str, sha256: str, batch: Batch) -> _LookedUp:
-    fields = read_fields(recording, batch.settings)
+def _look_up(found: Found, path: str, sha256: str, batch: Batch) -> _LookedUp:
+    recording = found.path
+    fields = read_fields(recording, batch.settings, found.manifest)
     metadata = _identify(fields, recording, path, sha256, batch)
     rubric = batch.rubrics.for_queue(metadata.queue)
     judging = Judging(
@@ -112,14 +114,14 @@ def _look_up(recording: Path, path: str, sha256: str, batch: Batch) -> _LookedUp
     return _LookedUp(metadata, "call_id" in fields, rubric, judging, opinion, stored)
 
 
-def _score(recording: Path, path: str, batch: Batch) -> Outcome:
+def _score(found: Found, path: str, batch: Batch) -> Outcome:
     began = time.perf_counter()
-    sha256 = sha256_of(recording)
-    known = _look_up(recording, path, sha256, batch)
+    sha256 = sha256_of(found.path)
+    known = _look_up(found, path, sha256, batch)
     store = batch.store
     if known.result_id is not None:
         return store.keep_outcome(batch.id, path, "skipped", SCORED_ALREADY, known.result_id)
-    facts = _facts(recording, known.metadata, sha256, known.judging.listening_key, batch)
+    facts = _facts(found.path, known.metadata, sha256, known.judging.listening_key, batch)
     store.keep_rubric(known.rubric.hash, known.rubric.files)
     opinion = known.opinion
     if known.judging.asked is not None and opinion is None:

@@ -1,4 +1,4 @@
-"""Which recordings are meant by the files, folders and patterns a person names."""
+"""Which recordings are meant by the files, folders, manifests and patterns a person names."""
 
 import glob
 import os
@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import quote, unquote_to_bytes
+
+from pipeline.errors import MetadataError
+from pipeline.manifest import read_manifest
+from pipeline.paths import full_path, printable
 
 # What FFmpeg reads and call recorders, telephone systems and meeting programs write. Headerless
 # files (.raw, .sln, .ul, .al, .vox) are not here: nothing in them says rate or coding.
@@ -28,23 +32,28 @@ class Found:
     path: Path
     problem: str | None = None
     status: Literal["failed", "skipped"] = "failed"
+    manifest: Path | None = None
+    """The manifest that names it, if one was given."""
 
     @property
     def source(self) -> str:
         """Its address: unlike a path it is plain text, whatever the bytes of the name."""
-        return f"file://{quote(os.fsencode(full_path(self.path)))}"
+        manifest = "" if self.manifest is None else f"#{_quoted(self.manifest)}"
+        return f"file://{_quoted(self.path)}{manifest}"
 
     @classmethod
     def at(cls, source: str) -> Self:
         """The recording at an address that :attr:`source` gave."""
-        return cls(Path(os.fsdecode(unquote_to_bytes(source.removeprefix("file://")))))
+        path, _, manifest = source.removeprefix("file://").partition("#")
+        return cls(_unquoted(path), manifest=_unquoted(manifest) if manifest else None)
 
 
 def find_recordings(named: Iterable[str]) -> Iterator[Found]:
-    """Expands files, folders (with their subfolders) and glob patterns, each recording once.
+    """Expands files, folders (with their subfolders), manifests and patterns, each recording once.
 
     The order is that of the arguments, and by name within a folder or pattern. A file is taken
-    whatever it is called; in folders and patterns only audio (by suffix) that is not hidden.
+    whatever it is called, but for ``*.csv``: a manifest, whose column ``file`` names recordings. In
+    folders and patterns only audio is taken (by suffix) that is not hidden.
     """
     seen: set[str] = set()
     for argument in named:
@@ -55,24 +64,12 @@ def find_recordings(named: Iterable[str]) -> Iterator[Found]:
                 yield found
 
 
-def full_path(path: str | os.PathLike[str]) -> str:
-    """From the root, without ``.`` and ``..``; a link keeps its own name."""
-    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+def _quoted(path: Path) -> str:
+    return quote(os.fsencode(full_path(path)))
 
 
-def printable(path: str | os.PathLike[str]) -> str:
-    """A path (or a message with one) as text that can be shown and stored, whatever its bytes."""
-    text = os.fspath(path)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is not UTF-8
-        return f"\\x{code - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode()
+def _unquoted(quoted: str) -> Path:
+    return Path(os.fsdecode(unquote_to_bytes(quoted)))
 
 
 def _expand(argument: str) -> Iterator[Found]:
@@ -80,6 +77,8 @@ def _expand(argument: str) -> Iterator[Found]:
     try:
         if path.is_dir():
             yield from _expand_folder(path)
+        elif path.is_file() and path.suffix.lower() == ".csv":
+            yield from _expand_manifest(path)
         elif path.is_file():
             yield Found(path)
         elif path.exists():
@@ -103,6 +102,23 @@ def _expand_folder(folder: Path) -> Iterator[Found]:
             yield Found(folder, f"{name}: a folder, not a recording; name a recording")
         else:
             yield Found(folder, f"{name}: no recordings in this folder", status="skipped")
+
+
+def _expand_manifest(manifest: Path) -> Iterator[Found]:
+    try:
+        rows = read_manifest(manifest)
+    except MetadataError as error:
+        yield Found(manifest, str(error))
+        return
+    if not rows:
+        yield Found(manifest, f"{printable(manifest)}: names no recordings", status="skipped")
+    for name, found in rows.items():
+        path, line = Path(name), found[0][0]
+        if path.is_file():
+            yield Found(path, manifest=manifest)
+        else:
+            problem = f"{printable(manifest)}, line {line}: no such file; correct the path"
+            yield Found(path, problem)
 
 
 def _expand_pattern(pattern: str) -> Iterator[Found]:

@@ -1,22 +1,21 @@
 """Who, when and where: the metadata of a recording.
 
-In this order: the sidecar ``NAME.json`` beside ``NAME.wav``, the folder's ``manifest.csv`` (a
-column ``file`` and the fields), the filename pattern of the settings. The first that speaks of the
-recording gives all of it; the sources are not mixed.
+In this order: the sidecar ``NAME.json`` beside ``NAME.wav``, the manifest that was given, the
+folder's ``manifest.csv`` (a column ``file`` and the fields), the filename pattern of the settings.
+The first that speaks of the recording gives all of it; the sources are not mixed.
 """
 
-import csv
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import MetadataError
-from pipeline.find import full_path, printable
+from pipeline.manifest import manifest_row
+from pipeline.paths import printable
 from pipeline.records import Metadata
 from pipeline.settings import Settings
 
@@ -25,17 +24,21 @@ FIELDS = tuple(field.name for field in fields(Metadata))
 _LANGUAGE = re.compile(r"([a-z]{2,3})([-_][a-z0-9-]+)?", re.IGNORECASE)
 
 
-def read_fields(recording: Path, settings: Settings) -> dict[str, Any]:
-    """The fields that are given for a recording, checked; empty where nothing is said of it."""
+def read_fields(
+    recording: Path, settings: Settings, manifest: Path | None = None
+) -> dict[str, Any]:
+    """The fields that are given for a recording, checked; empty where nothing is said of it.
+
+    ``manifest`` is the one that was given to find recordings by, if any.
+    """
     sidecar = recording.with_suffix(".json")
     if sidecar.is_file():
         return _checked(_read_sidecar(sidecar), printable(sidecar))
-    manifest = recording.parent / MANIFEST
-    if manifest.is_file():
-        row = _manifest_row(manifest, recording)
+    for place in (manifest, recording.parent / MANIFEST):
+        row = manifest_row(place, recording) if place is not None and place.is_file() else None
         if row is not None:
             line, values = row
-            return _checked(values, f"{printable(manifest)}, line {line}")
+            return _checked(values, f"{printable(place or MANIFEST)}, line {line}")
     if settings.filename_pattern is not None:
         match = re.search(settings.filename_pattern, printable(recording.name))
         if match is not None:
@@ -80,56 +83,6 @@ def _read_sidecar(sidecar: Path) -> dict[str, Any]:
             f'{name}: expected a JSON object such as {{"agent_id": "a1"}}; correct or remove it'
         )
     return content
-
-
-def _manifest_row(manifest: Path, recording: Path) -> tuple[int, dict[str, Any]] | None:
-    status = manifest.stat()
-    rows = _read_manifest(manifest, status.st_mtime_ns, status.st_size)
-    found = rows.get(full_path(recording))
-    if found is not None and len(found) > 1:
-        lines = " and ".join(str(line) for line, _ in found)
-        raise MetadataError(
-            f"{printable(manifest)}: lines {lines} both describe {printable(recording.name)}; "
-            "remove one"
-        )
-    return found[0] if found else None
-
-
-@lru_cache(maxsize=8)
-def _read_manifest(
-    manifest: Path, _modified_ns: int, _size: int
-) -> dict[str, list[tuple[int, dict[str, Any]]]]:
-    """Line number and values by the path of the recording.
-
-    Kept while the file is unchanged (hence time and size): a folder of ten thousand recordings
-    reads its manifest once.
-    """
-    name = printable(manifest)
-    try:
-        text = manifest.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise MetadataError(f"{name}: not UTF-8; save it as CSV UTF-8") from None
-    except OSError as error:
-        raise MetadataError(f"{name}: cannot be read ({error.strerror}); correct that") from None
-    heading = text.partition("\n")[0]
-    # Spreadsheets write semicolons where the comma is the decimal mark.
-    delimiter = ";" if ";" in heading and "," not in heading else ","
-    reader = csv.DictReader(text.splitlines(), delimiter=delimiter)
-    columns = [(column or "").strip().lower() for column in reader.fieldnames or ()]
-    if "file" not in columns:
-        raise MetadataError(
-            f"{name}: no column 'file' (found: {', '.join(columns) or 'nothing'}); add it"
-        )
-    reader.fieldnames = columns
-    rows: dict[str, list[tuple[int, dict[str, Any]]]] = {}
-    try:
-        for row in reader:
-            if row["file"]:
-                path = full_path(manifest.parent / row["file"].strip())
-                rows.setdefault(path, []).append((reader.line_num, row))
-    except csv.Error as error:
-        raise MetadataError(f"{name}, line {reader.line_num}: {error}; correct it") from None
-    return rows
 
 
 def _checked(values: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -20,7 +20,8 @@ from pipeline.batch import Batch, give_up, score_one
 from pipeline.call import judge, listen, read_moves
 from pipeline.engines import SpeechEngines
 from pipeline.errors import SettingsError, TranscriptError, TransientError
-from pipeline.find import Found, find_recordings, printable
+from pipeline.find import Found, find_recordings
+from pipeline.paths import printable
 from pipeline.records import CallFacts
 from pipeline.report import agents_table, answers_table, calls_table, summarize_agents, write_report
 from pipeline.result import to_json_line

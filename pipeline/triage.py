@@ -39,7 +39,7 @@ def _triage(found: Found, path: str, batch: Batch) -> Lined:
     if seen is not None and (seen.size, seen.modified_ns) != (status.st_size, status.st_mtime_ns):
         seen = None  # another recording under the same name, or one that has grown
     sha256 = audio.sha256_of(found.path) if seen is None else seen.recording_sha256
-    stands = scored_before(found.path, sha256, batch)
+    stands = scored_before(found, sha256, batch)
     quarantined = None if stands is not None else _quarantined(sha256, batch.store)
     risk = None if seen is None else seen.risk
     to_score = stands is None and quarantined is None

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.batch import Batch, give_up, score_one
 from pipeline.errors import RecordingError, TransientError
-from pipeline.find import Found
+from pipeline.find import Found, find_recordings
 from pipeline.rubric import load_rubrics
 from tests.fakes import NoEngines
 
@@ -89,6 +89,15 @@ def test_metadata_that_is_taken_away(recording, batch):
     recording.with_suffix(".json").unlink()
     again = score_one(Found(recording), batch)
     assert (again.status, again.call_id, again.agent_id) == ("scored", "C-17", "unknown")
+
+
+@pytest.mark.usefixtures("recording")
+def test_a_manifest_that_was_given_says_whose_call_it_is(batch, tmp_path):
+    manifest = tmp_path / "tonight.csv"
+    manifest.write_text("file,call_id,agent_id\ncalls/a.wav,C-17,a1\n")
+    (found,) = find_recordings([str(manifest)])
+    outcome = score_one(Found.at(found.source), batch)
+    assert (outcome.status, outcome.call_id, outcome.agent_id) == ("scored", "C-17", "a1")
 
 
 def test_bad_files_become_outcomes(recording, batch, listener, make_wav):

@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.find import Found, find_recordings, printable
+from pipeline.find import Found, find_recordings
+from pipeline.paths import printable
 
 
 @pytest.fixture
@@ -27,8 +28,23 @@ def test_a_folder_and_its_subfolders(tree):
 
 
 def test_a_file_is_taken_whatever_it_is_called(tree):
-    named = [str(tree / "manifest.csv"), str(tree / ".hidden.wav")]
-    assert names(list(find_recordings(named)), tree) == ["manifest.csv", ".hidden.wav"]
+    named = [str(tree / "a.json"), str(tree / ".hidden.wav")]
+    assert names(list(find_recordings(named)), tree) == ["a.json", ".hidden.wav"]
+
+
+def test_a_manifest_names_recordings_wherever_they_are(tree, tmp_path):
+    manifest = tmp_path / "tonight.csv"
+    manifest.write_text(f"file;agent_id\ncalls/sub/c.opus;a1\n{tree}/b.wav;a2\ncalls/gone.wav;a3\n")
+    *found, gone = find_recordings([str(manifest)])
+    assert names(found, tree) == ["sub/c.opus", "b.wav"]
+    assert {item.manifest for item in found} == {manifest}
+    assert Found.at(found[0].source) == found[0]
+    assert str(gone.problem).endswith("tonight.csv, line 4: no such file; correct the path")
+    manifest.write_text("name\na.wav\n")
+    (bad,) = find_recordings([str(manifest)])
+    assert "no column 'file'" in str(bad.problem)
+    manifest.write_text("file\n")
+    assert [item.status for item in find_recordings([str(manifest)])] == ["skipped"]
 
 
 def test_each_recording_once_and_in_the_order_named(tree):

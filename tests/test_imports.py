@@ -15,7 +15,6 @@ LAYERS = [
     {"pipeline", "records", "errors"},
     {
         "spans",
-        "find",
         "yamlfile",
         "patterns",
         "normalise",
@@ -23,9 +22,10 @@ LAYERS = [
         "tables",
         "result",
         "rounding",
+        "paths",
     },
-    {"durations", "turn_taking"},
-    {"settings", "audio", "models", "campplus", "cues", "database", "transcript", "voices"}
+    {"durations", "turn_taking", "manifest"},
+    {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
     {"minilm"},
     {"tagger"},

@@ -1,0 +1,23 @@
+"""Paths as they are compared, shown and stored."""
+
+import os
+
+
+def full_path(path: str | os.PathLike[str]) -> str:
+    """From the root, without ``.`` and ``..``; a link keeps its own name."""
+    return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """A path (or a message with one) as text that can be shown and stored, whatever its bytes."""
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # how Python holds a byte of a name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
