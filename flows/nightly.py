@@ -24,12 +24,12 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from flows.announce import ProgressReport, end_dead_run, publish
 from flows.tasks import score_call_task
-from pipeline.batch import Batch, path_of
+from pipeline.batch import Batch
 from pipeline.call import listen
 from pipeline.crew import Crew, Order
 from pipeline.engines import SpeechEngines
 from pipeline.errors import TransientError
-from pipeline.find import Found, find_recordings
+from pipeline.find import Found, find_recordings, stamp_of
 from pipeline.paths import full_path
 from pipeline.report import write_report
 from pipeline.rubric import load_rubrics
@@ -159,7 +159,7 @@ class _Night:
             self._line_up(
                 self.patient(triage, found, self.batch)
                 if _stamp(found) == stamp
-                else Lined(path_of(found.path), found, status="skipped", reason=STILL_WRITTEN)
+                else Lined(found.name, found, status="skipped", reason=STILL_WRITTEN)
                 for found, stamp in young
             )
 
@@ -190,14 +190,13 @@ class _Thread(threading.Thread):
 
 
 def _is_young(found: Found, settle_s: float) -> bool:
-    stamp = _stamp(found)
+    stamp = _stamp(found) if found.address is None else None  # objects appear there whole
     return stamp is not None and abs(time.time() - stamp[1] / 1e9) < settle_s
 
 
 def _stamp(found: Found) -> tuple[int, int] | None:
     """Size and time of a file: whether it is still the one that was looked at."""
     try:
-        status = found.path.stat()
+        return stamp_of(found)
     except (OSError, ValueError):
         return None
-    return status.st_size, status.st_mtime_ns

@@ -12,9 +12,9 @@ from pipeline.call import judge
 from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
 from pipeline.errors import CallscoreError, TransientError
-from pipeline.find import Found
+from pipeline.find import Found, at_hand
 from pipeline.metadata import make_metadata, read_fields
-from pipeline.paths import full_path, printable
+from pipeline.paths import printable
 from pipeline.records import CallFacts, Metadata, SecondOpinion
 from pipeline.result import facts_from_json, facts_to_json
 from pipeline.rubric import Rubric, Rubrics
@@ -47,12 +47,13 @@ def score_one(found: Found, batch: Batch) -> Outcome:
         When trying again may help. Nothing is stored then but what was heard so far, which the
         next try uses; :func:`give_up` stores the failure.
     """
-    path = path_of(found.path)
+    path = found.name
     keep = batch.store.keep_outcome
     if found.problem is not None:
         return keep(batch.id, path, found.status, found.problem)
     try:
-        return _score(found, path, batch)
+        with at_hand(found) as here:
+            return _score(here, path, batch)
     except TransientError:
         raise
     except MemoryError:
@@ -68,12 +69,12 @@ def score_one(found: Found, batch: Batch) -> Outcome:
 
 def scored_before(found: Found, sha256: str, batch: Batch) -> int | None:
     """The stored result that scoring a recording would only repeat. Raises PermanentError."""
-    return _look_up(found, path_of(found.path), sha256, batch).result_id
+    return _look_up(found, found.name, sha256, batch).result_id
 
 
 def give_up(found: Found, error: Exception, batch: int, store: Store) -> Outcome:
     """Stores the failure of a recording that no further try is made for."""
-    path = path_of(found.path)
+    path = found.name
     reason = reason_of(error, path)
     try:
         return store.keep_outcome(batch, path, "failed", reason)
@@ -169,11 +170,6 @@ def _listening_key(metadata: Metadata, engines: SpeechEngines) -> str:
     """All that can change what is heard: the code, the engines, the metadata that guides them."""
     guides = (metadata.agent_channel, metadata.language, metadata.direction)
     return " ".join([code_version(), engines.key(), *(guide or "-" for guide in guides)])
-
-
-def path_of(recording: Path) -> str:
-    """A recording's full path as it is shown and stored."""
-    return printable(full_path(recording))
 
 
 def reason_of(error: Exception, path: str) -> str:

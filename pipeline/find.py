@@ -3,14 +3,16 @@
 import glob
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 from urllib.parse import quote, unquote_to_bytes
 
-from pipeline.errors import MetadataError
+from pipeline.errors import CallscoreError, MetadataError
 from pipeline.manifest import read_manifest
-from pipeline.paths import full_path, printable
+from pipeline.paths import full_path, is_address, printable
+from pipeline.remote import fetched, list_remote, remote_stamp
 
 # What FFmpeg reads and call recorders, telephone systems and meeting programs write. Headerless
 # files (.raw, .sln, .ul, .al, .vox) are not here: nothing in them says rate or coding.
@@ -34,16 +36,27 @@ class Found:
     status: Literal["failed", "skipped"] = "failed"
     manifest: Path | None = None
     """The manifest that names it, if one was given."""
+    address: str | None = None
+    """Where it is on remote storage; ``path`` is then only its name."""
+
+    @property
+    def name(self) -> str:
+        """Its full path or address, as it is shown and stored."""
+        return printable(self.address or full_path(self.path))
 
     @property
     def source(self) -> str:
         """Its address: unlike a path it is plain text, whatever the bytes of the name."""
+        if self.address is not None:
+            return self.address
         manifest = "" if self.manifest is None else f"#{_quoted(self.manifest)}"
         return f"file://{_quoted(self.path)}{manifest}"
 
     @classmethod
     def at(cls, source: str) -> Self:
         """The recording at an address that :attr:`source` gave."""
+        if not source.startswith("file://"):
+            return cls(Path(PurePosixPath(source).name), address=source)
         path, _, manifest = source.removeprefix("file://").partition("#")
         return cls(_unquoted(path), manifest=_unquoted(manifest) if manifest else None)
 
@@ -51,14 +64,16 @@ class Found:
 def find_recordings(named: Iterable[str]) -> Iterator[Found]:
     """Expands files, folders (with their subfolders), manifests and patterns, each recording once.
 
+    Files, folders and patterns may be addresses on remote storage (:mod:`pipeline.remote`).
+
     The order is that of the arguments, and by name within a folder or pattern. A file is taken
     whatever it is called, but for ``*.csv``: a manifest, whose column ``file`` names recordings. In
     folders and patterns only audio is taken (by suffix) that is not hidden.
     """
     seen: set[str] = set()
     for argument in named:
-        for found in _expand(argument):
-            key = full_path(found.path)
+        for found in _expand_remote(argument) if is_address(argument) else _expand(argument):
+            key = found.address or full_path(found.path)
             if key not in seen:
                 seen.add(key)
                 yield found
@@ -102,6 +117,45 @@ def _expand_folder(folder: Path) -> Iterator[Found]:
             yield Found(folder, f"{name}: a folder, not a recording; name a recording")
         else:
             yield Found(folder, f"{name}: no recordings in this folder", status="skipped")
+
+
+def _expand_remote(argument: str) -> Iterator[Found]:
+    name = Path(PurePosixPath(argument).name)
+    try:
+        listed = list_remote(argument)
+    except CallscoreError as error:
+        yield Found(name, str(error), address=argument)
+        return
+    files = [a for a in listed if a == argument or _is_recording(PurePosixPath(a).name)]
+    for address in files:
+        yield Found(Path(PurePosixPath(address).name), address=address)
+    if not files:
+        problem = f"{printable(argument)}: no recordings there"
+        yield Found(name, problem, status="skipped", address=argument)
+
+
+@contextmanager
+def at_hand(found: Found, *, audio: bool = True) -> Iterator[Found]:
+    """The recording as a file on this machine: one on remote storage is fetched meanwhile.
+
+    Without ``audio`` only what lies beside it. Raises as :func:`pipeline.remote.fetched`.
+    """
+    if found.address is None:
+        yield found
+        return
+    with fetched(found.address, audio=audio) as here:
+        yield replace(found, path=here)
+
+
+def stamp_of(found: Found) -> tuple[int, int]:
+    """Size and time of change in ns (on remote storage: a version): is it still the same?
+
+    Raises OSError; for remote storage as :func:`pipeline.remote.fetched`.
+    """
+    if found.address is not None:
+        return remote_stamp(found.address)
+    status = found.path.stat()
+    return status.st_size, status.st_mtime_ns
 
 
 def _expand_manifest(manifest: Path) -> Iterator[Found]:
@@ -151,13 +205,17 @@ def _walk(folder: Path) -> tuple[list[Path], list[Found]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(parent, name)
-            if not _is_audio(name) or name.startswith("."):
+            if not _is_recording(name):
                 continue
             if path.is_file():
                 recordings.append(path)
             else:
                 problems.append(Found(path, f"{printable(path)}: a broken link or no regular file"))
     return recordings, problems
+
+
+def _is_recording(name: str) -> bool:
+    return _is_audio(name) and not name.startswith(".")
 
 
 def _is_audio(name: str) -> bool:

@@ -3,8 +3,15 @@
 import os
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Whether something named is on remote storage (``s3://bucket/calls``)."""
+    return "://" in os.fspath(path)
+
+
 def full_path(path: str | os.PathLike[str]) -> str:
-    """From the root, without ``.`` and ``..``; a link keeps its own name."""
+    """From the root, without ``.`` and ``..``; a link keeps its name, an address stays as it is."""
+    if is_address(path):
+        return os.fspath(path)
     return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 

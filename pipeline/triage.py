@@ -6,9 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pipeline import audio
-from pipeline.batch import SCORED_ALREADY, Batch, path_of, scored_before
+from pipeline.batch import SCORED_ALREADY, Batch, scored_before
 from pipeline.errors import PermanentError
-from pipeline.find import Found
+from pipeline.find import Found, at_hand, stamp_of
 from pipeline.risk import risk_of
 from pipeline.store import Store
 from pipeline.tables import OutcomeRow, SeenFileRow
@@ -23,7 +23,7 @@ def triage(found: Found, batch: Batch) -> Lined:
 
     What is wrong with a recording is left to be found, and said, by the task that scores it.
     """
-    path = path_of(found.path)
+    path = found.name
     if found.problem is not None:
         return Lined(path, found, status=found.status, reason=found.problem)
     try:
@@ -33,24 +33,26 @@ def triage(found: Found, batch: Batch) -> Lined:
 
 
 def _triage(found: Found, path: str, batch: Batch) -> Lined:
-    status = found.path.stat()
+    size, modified_ns = stamp_of(found)
     with batch.store.read() as session:
         seen = session.get(SeenFileRow, found.source)
-    if seen is not None and (seen.size, seen.modified_ns) != (status.st_size, status.st_mtime_ns):
+    if seen is not None and (seen.size, seen.modified_ns) != (size, modified_ns):
         seen = None  # another recording under the same name, or one that has grown
-    sha256 = audio.sha256_of(found.path) if seen is None else seen.recording_sha256
-    stands = scored_before(found, sha256, batch)
+    # On remote storage, one that was seen before is not fetched again but for its risk.
+    with at_hand(found, audio=seen is None) as here:
+        sha256 = audio.sha256_of(here.path) if seen is None else seen.recording_sha256
+        stands = scored_before(here, sha256, batch)
     quarantined = None if stands is not None else _quarantined(sha256, batch.store)
     risk = None if seen is None else seen.risk
-    to_score = stands is None and quarantined is None
-    if to_score and risk is None:
-        risk = _risk(found.path, batch.settings.max_duration_s)
+    if stands is None and quarantined is None and risk is None:
+        with at_hand(found) as here:
+            risk = _risk(here.path, batch.settings.max_duration_s)
     if seen is None or seen.risk != risk:
         _remember(
             SeenFileRow(
                 source=found.source,
-                size=status.st_size,
-                modified_ns=status.st_mtime_ns,
+                size=size,
+                modified_ns=modified_ns,
                 recording_sha256=sha256,
                 risk=risk,
             ),

@@ -24,7 +24,7 @@ LAYERS = [
         "rounding",
         "paths",
     },
-    {"durations", "turn_taking", "manifest"},
+    {"durations", "turn_taking", "manifest", "remote"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
     {"minilm"},
