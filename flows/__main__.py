@@ -46,6 +46,9 @@ def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) ->
 
     state = nightly(paths, rubric, hours, return_state=True)
     result: Any = state.result(raise_on_failure=False)
+    if isinstance(result, CallscoreError):
+        typer.echo(f"callscore: {result}; started again, it goes on where it was", err=True)
+        raise typer.Exit(1)
     if isinstance(result, BaseException):
         raise result
     console = Console()
