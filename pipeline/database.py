@@ -60,7 +60,9 @@ def readable_errors(name: str) -> Iterator[None]:
         yield
     except _MAY_PASS as error:
         cause = _cause(error)
-        raise TransientError(f"database {name}: {cause}; see that it can be reached") from None
+        full = "full" in cause or "No space" in cause
+        remedy = "make room on its disk" if full else "see that it can be reached"
+        raise TransientError(f"database {name}: {cause}; {remedy}") from None
     except exc.DatabaseError as error:
         if type(error) is not exc.DatabaseError:
             raise

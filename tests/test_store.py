@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from pipeline.errors import SettingsError, TransientError
 from pipeline.records import CallResult
@@ -164,6 +164,21 @@ def test_a_database_of_a_newer_callscore(settings):
     connection.close()
     with pytest.raises(SettingsError, match="newer callscore"):
         Store(settings.database_url)
+
+
+def test_a_full_disk_is_named_and_nothing_is_half_there(settings, make_result):
+    with Store(settings.database_url) as store:
+
+        def no_room(connection, _record):
+            connection.execute("PRAGMA max_page_count = 1")  # cannot grow any more
+
+        store._engine.dispose()
+        event.listen(store._engine, "connect", no_room)
+        with pytest.raises(TransientError, match="full; make room on its disk"):
+            for number in range(200):
+                keep(store, make_result(call_id=f"c{number}"))
+    kept = rows(settings.database_url, "select count(*) from results")
+    assert kept == rows(settings.database_url, "select count(distinct result) from answers")
 
 
 def test_a_database_that_is_away_is_waited_for(postgres_server):
