@@ -174,9 +174,13 @@ def test_a_full_disk_is_named_and_nothing_is_half_there(settings, make_result):
 
         store._engine.dispose()
         event.listen(store._engine, "connect", no_room)
-        with pytest.raises(TransientError, match="full; make room on its disk"):
+
+        def fill():
             for number in range(200):
                 keep(store, make_result(call_id=f"c{number}"))
+
+        with pytest.raises(TransientError, match="full; make room on its disk"):
+            fill()
     kept = rows(settings.database_url, "select count(*) from results")
     assert kept == rows(settings.database_url, "select count(distinct result) from answers")
 

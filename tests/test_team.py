@@ -1,4 +1,4 @@
-"""Alerts and dead runs, with a real Prefect server and a real receiver of webhooks."""
+"""What a team runs: deployments, alerts, the end of dead runs; with a real Prefect server."""
 
 import json
 import os
@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from pipeline.errors import RecordingError
+from pipeline.store import Store
 from tests.bench.nights import ROOT, Night, PrefectServer, kill
 from tests.postgres import find_free_port
 
@@ -87,6 +88,33 @@ def test_the_run_of_a_dead_worker_is_ended(server, tmp_path, settings):
     assert states[0][0] == "Completed"
     assert states[1][0] == "Crashed"
     assert "calls wait again" in states[1][1]
+
+
+def prefect(server: PrefectServer, *arguments: str, **settings: str) -> str:
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=server.environment | settings, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_a_worker_runs_the_deployment(server, tmp_path, settings):
+    """As README says it; the only recording is empty, so that no model is needed."""
+    (tmp_path / "calls").mkdir()
+    (tmp_path / "calls" / "a.wav").touch()
+    prefect(server, "work-pool", "create", "callscore", "--type", "process")
+    prefect(server, "deploy", "--prefect-file", "flows/prefect.yaml", "--all")
+    paths = json.dumps([str(tmp_path / "calls")])
+    prefect(server, "deployment", "run", "nightly/nightly", "--param", f"paths={paths}")
+    own = {"CALLSCORE_DB_URL": settings.database_url, "CALLSCORE_SETTLE_S": "0"}
+    own["CALLSCORE_DATA_DIR"] = str(settings.data_dir)
+    prefect(server, "worker", "start", "--pool", "callscore", "--run-once", **own)
+    with Store(settings.database_url) as store:
+        (outcome,) = store.outcomes(1)
+        assert (outcome.status, outcome.path) == ("failed", str(tmp_path / "calls" / "a.wav"))
+        assert "0 bytes" in str(outcome.reason)
 
 
 def test_automations_need_a_server(settings, tmp_path):  # noqa: ARG001 - settings of its own
