@@ -41,13 +41,13 @@ def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) ->
     settings = _check(paths, rubric)
     from rich.console import Console
 
-    from flows.nightly import nightly
+    from flows.nightly import GO_ON, nightly
     from pipeline.report import agents_table, calls_table, summarize_agents
 
     state = nightly(paths, rubric, hours, return_state=True)
     result: Any = state.result(raise_on_failure=False)
     if isinstance(result, CallscoreError):
-        typer.echo(f"callscore: {result}; started again, it goes on where it was", err=True)
+        typer.echo(f"callscore: {result} ({GO_ON})", err=True)
         raise typer.Exit(1)
     if isinstance(result, BaseException):
         raise result

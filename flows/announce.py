@@ -1,10 +1,15 @@
-"""What Prefect is told of a batch: ids, figures and reasons, never words of calls or names.
+"""What Prefect is told of a batch: numbers, figures and reasons.
+
+Never words of calls, nor names: not even file names, which may hold a customer's. Which recording a
+number means, ``callscore outcomes`` says on our side.
 
 A Prefect server that is away costs the picture, not the batch.
 """
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
@@ -26,28 +31,58 @@ from pipeline.store import STATUSES, Outcome
 from pipeline.worklist import Progress, Relieved
 
 
-class ProgressReport:
-    """How far a batch is, and when it will be through, as a progress artifact and in words."""
+class Announcer:
+    """Tells Prefect how far a batch is, in a thread of its own: a server may be away for a while.
+
+    The progress is a progress artifact; in words it is :meth:`eta`.
+    """
 
     def __init__(self) -> None:
         self._artifact: UUID | None = None
         self._began = time.monotonic()
         self._worked_before: int | None = None
+        self._thread = ThreadPoolExecutor(1, "announcer")
+        self._last: Future[None] | None = None
 
     def show(self, now: Progress) -> None:
-        """Renews the artifact."""
+        """Renews the artifact; not while the server still has to take the one before."""
         percent = 100.0 * (now.total - now.left) / now.total if now.total else 0.0
         if self._worked_before is None:
             self._worked_before = now.worked
 
         def tell() -> None:
             if self._artifact is None:
-                about = f"{now.total - now.left} of {now.total} recordings"
-                self._artifact = cast(UUID, create_progress_artifact(percent, "progress", about))
+                self._artifact = cast(UUID, create_progress_artifact(percent, "progress"))
             else:
                 update_progress_artifact(self._artifact, percent)
 
-        _if_server_is_there(tell)
+        if self._last is None or self._last.done():
+            self._last = self._submit(tell)
+
+    def end_run(self, worker: Relieved) -> None:
+        """Says of a dead worker's flow run that it is over: its place is free for another."""
+        if worker.run is None:
+            return
+        run = UUID(worker.run)
+
+        def tell() -> None:
+            with get_client(sync_client=True) as client:
+                if client.read_flow_run(run).state_type == StateType.RUNNING:
+                    message = f"its process died; {worker.recordings} calls wait again"
+                    crashed: State[Any] = Crashed(message=message)
+                    client.set_flow_run_state(run, crashed, force=True)
+
+        self._submit(tell)
+
+    def finish(self, now: Progress) -> None:
+        """Shows the end, once all before it is told."""
+        if self._last is not None:
+            self._last.result()
+        self.show(now)
+        self._thread.shutdown()
+
+    def _submit(self, tell: Callable[[], None]) -> "Future[None]":
+        return self._thread.submit(copy_context().run, _if_server_is_there, tell)
 
     def eta(self, now: Progress) -> str:
         """ ", about 0:12:00 left", once there is something to judge by."""
@@ -62,14 +97,13 @@ def publish(batch: int, outcomes: Sequence[Outcome], report: Path) -> None:
     """The table of calls and the summary of a batch."""
     rows = [
         {
-            "recording": outcome.path,
-            "call": outcome.call_id,
+            "number": outcome.number,
             "agent": outcome.agent_id,
             "outcome": outcome.status,
             "score": outcome.score,
             "coverage": outcome.coverage,
             "failed by": outcome.failed_by,
-            "why": outcome.reason,
+            "why": outcome.reason_without_path,
         }
         for outcome in outcomes
     ]
@@ -97,27 +131,9 @@ def summary(
     failed = [outcome for outcome in outcomes if outcome.status in ("failed", "quarantined")]
     if failed:
         lines += ["", "## Failed", ""]
-        # A code span: what is in a file name is not markup.
-        lines += [f"- `` {outcome.reason} ``" for outcome in failed]
+        lines += [f"- {o.number}: `` {o.reason_without_path} ``" for o in failed]
     lines += ["", f"Report on the machine that ran the batch: `` {report} ``"]
     return "\n".join(lines)
-
-
-def end_dead_run(worker: Relieved) -> None:
-    """Says of a dead worker's flow run that it is over: its place is free for another."""
-    if worker.run is None:
-        return
-    run = UUID(worker.run)
-
-    def tell() -> None:
-        with get_client(sync_client=True) as client:
-            if client.read_flow_run(run).state_type == StateType.RUNNING:
-                crashed: State[Any] = Crashed(
-                    message=f"its process died; {worker.recordings} calls wait again"
-                )
-                client.set_flow_run_state(run, crashed, force=True)
-
-    _if_server_is_there(tell)
 
 
 def _if_server_is_there(tell: Callable[[], None]) -> None:

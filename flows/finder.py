@@ -3,12 +3,15 @@
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 
 from tenacity import Retrying
 
 from pipeline.batch import Batch
+from pipeline.crew import Crew
 from pipeline.find import Found, find_recordings, stamp_of
+from pipeline.remote import list_remote
 from pipeline.triage import triage
 from pipeline.worklist import Lined, Worklist
 
@@ -21,11 +24,12 @@ class Finder(threading.Thread):
     """Finds recordings and puts them into the work list; the youngest after a second look."""
 
     def __init__(
-        self, worklist: Worklist, batch: Batch, paths: list[str], patient: Retrying
+        self, worklist: Worklist, batch: Batch, crew: Crew, paths: list[str], patient: Retrying
     ) -> None:
         super().__init__(name="finder", daemon=True)
         self._worklist = worklist
         self._batch = batch
+        self._crew = crew
         self._paths = paths
         self._patient = patient
         self._error: BaseException | None = None
@@ -48,7 +52,7 @@ class Finder(threading.Thread):
         young: list[tuple[Found, tuple[int, int] | None]] = []
 
         def settled() -> Iterator[Found]:
-            for found in find_recordings(self._paths):
+            for found in find_recordings(self._paths, partial(self._patient, list_remote)):
                 if _is_young(found, settle_s):
                     young.append((found, _stamp(found)))
                 else:
@@ -65,7 +69,7 @@ class Finder(threading.Thread):
             )
 
     def _triage(self, found: Found) -> Lined:
-        return self._patient(triage, found, self._batch)
+        return self._patient(triage, found, self._batch, self._crew.risk)
 
     def _line_up(self, lined: Iterator[Lined]) -> None:
         while lot := list(islice(lined, LOT)):
@@ -73,8 +77,9 @@ class Finder(threading.Thread):
 
 
 def _is_young(found: Found, settle_s: float) -> bool:
+    """Whether it changed just now; or in the future, by a clock that is ahead."""
     stamp = _stamp(found) if found.address is None else None  # objects appear there whole
-    return stamp is not None and abs(time.time() - stamp[1] / 1e9) < settle_s
+    return stamp is not None and time.time() - stamp[1] / 1e9 < settle_s
 
 
 def _stamp(found: Found) -> tuple[int, int] | None:

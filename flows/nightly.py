@@ -20,7 +20,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
-from flows.announce import ProgressReport, end_dead_run, publish
+from flows.announce import Announcer, publish
 from flows.finder import Finder
 from flows.tasks import score_call_task
 from pipeline.batch import Batch
@@ -35,6 +35,7 @@ from pipeline.settings import Settings, load_settings
 from pipeline.store import Outcome, Store
 from pipeline.worklist import Progress, Worklist, open_batch
 
+GO_ON = "what is done is kept; started again, it goes on where it was"
 NO_TIME_LEFT = "no time left; the next batch takes it"
 # How often the work list is looked at where there is nothing to do but wait for others.
 LOOK_EVERY_S = 1.0
@@ -52,6 +53,15 @@ def nightly(
     skipped with a reason, else as Failed, after everything was stored. The data of the state are
     the batch's number and the report.
     """
+    try:
+        return _nightly(paths, rubric, hours)
+    except Exception as error:
+        # Prefect would show the text of an error, in which names may be.
+        get_run_logger().error("the batch was cut off: %s", type(error).__name__)
+        return Failed(message=f"cut off ({type(error).__name__}); {GO_ON}", data=error)
+
+
+def _nightly(paths: list[str], rubric: str | None, hours: float | None) -> State[dict[str, Any]]:
     settings = load_settings(rubric=rubric)
     rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
     with Store(settings.database_url, settings.patience_s) as store:
@@ -61,7 +71,7 @@ def nightly(
         with Worklist(store, batch, run) as worklist, Crew(order) as crew:
             known = Batch(batch, settings, rubrics, SpeechEngines(settings), store, listen)
             score_call = score_call_task(crew, worklist, store, settings.quarantine_after)
-            _Night(worklist, known, paths, score_call, hours).work()
+            _Night(worklist, known, crew, paths, score_call, hours).work()
         outcomes = store.outcomes(batch)
         report = write_report(batch, store, settings)
     publish(batch, outcomes, report)
@@ -82,6 +92,7 @@ class _Night:
 
     worklist: Worklist
     batch: Batch
+    crew: Crew
     paths: list[str]
     score_call: Task[..., Any]
     hours: float | None
@@ -99,46 +110,47 @@ class _Night:
     def work(self) -> None:
         """Until nothing waits and nobody works any more."""
         deadline = time.monotonic() + self.hours * 3600 if self.hours is not None else float("inf")
-        finder = Finder(self.worklist, self.batch, self.paths, self.patient)
-        progress = ProgressReport()
+        finder = Finder(self.worklist, self.batch, self.crew, self.paths, self.patient)
+        announcer = Announcer()
         size = self.batch.settings.parallel_calls
         runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(size)
-        running, next_round = 0, 0.0
+        in_hand: set[int] = set()
+        next_round = 0.0
         with runner:
             while True:
                 if time.monotonic() >= next_round:
+                    for dead in self.patient(self.worklist.rescue, in_hand):
+                        announcer.end_run(dead)
+                    announcer.show(self.patient(self.worklist.progress))
                     next_round = time.monotonic() + ROUND_EVERY_S
-                    for dead in self.patient(self.worklist.rescue):
-                        end_dead_run(dead)
-                    progress.show(self.patient(self.worklist.progress))
                 if time.monotonic() >= deadline:
                     self.patient(self.worklist.leave, NO_TIME_LEFT)
-                claim = self.patient(self.worklist.claim) if running < size else None
+                claim = self.patient(self.worklist.claim) if len(in_hand) < size else None
                 if claim is not None:
+                    in_hand.add(claim.id)
                     task_run = {"number": claim.id, "claim": claim}
                     done = partial(self._is_done, claim.id)
                     runner.submit(self.score_call, task_run).add_done_callback(done)
-                    running += 1
                     continue
-                if running == 0 and finder.is_done() and self.patient(self.worklist.close):
-                    progress.show(self.patient(self.worklist.progress))
+                if not in_hand and finder.is_done() and self.patient(self.worklist.close):
+                    announcer.finish(self.patient(self.worklist.progress))
                     return
                 try:
                     number, status = self.done.get(timeout=LOOK_EVERY_S)
                 except Empty:
                     continue
-                running -= 1
-                self._log(number, status, self.patient(self.worklist.progress), progress)
+                in_hand.discard(number)
+                self._log(number, status, self.patient(self.worklist.progress), announcer)
 
     def _is_done(self, number: int, future: PrefectFuture[Any]) -> None:
         outcome = future.result(raise_on_failure=False)
         status = outcome.status if isinstance(outcome, Outcome) else "not scored"
         self.done.put((number, status))
 
-    def _log(self, number: int, status: str, now: Progress, progress: ProgressReport) -> None:
+    def _log(self, number: int, status: str, now: Progress, announcer: Announcer) -> None:
         """One line a call: its number, never its name (as fields too, for JSON logs)."""
         done = now.total - now.left
         fields = {"batch": self.worklist.batch, "call": number, "outcome": status}
         fields |= {"done": done, "of": now.total}
         text = "%d of %d: call %d %s%s"
-        self.logger.info(text, done, now.total, number, status, progress.eta(now), extra=fields)
+        self.logger.info(text, done, now.total, number, status, announcer.eta(now), extra=fields)

@@ -44,7 +44,7 @@ def score_call_task(
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def score_call(number: int, claim: Claim) -> Outcome | State[Outcome | None]:  # noqa: ARG001 - number names the run
+    def score_call(number: int, claim: Claim) -> Outcome | State[Outcome | None]:
         try:
             outcome = crew.score(claim.found)
         except ProcessDied as error:
@@ -57,7 +57,7 @@ def score_call_task(
         except Exception as error:
             outcome = give_up(claim.found, error, worklist.batch, store)
         if outcome.status == "failed":
-            return Failed(data=outcome, message=outcome.reason)
+            return Failed(data=outcome, message=f"call {number} failed")
         return outcome
 
     return score_call

@@ -11,11 +11,12 @@ from pipeline.audio import SHARE_AWAY, sha256_of
 from pipeline.call import judge
 from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
-from pipeline.errors import CallscoreError, TransientError
+from pipeline.errors import CallscoreError, StorageError, TransientError
 from pipeline.find import Found, at_hand
 from pipeline.metadata import make_metadata, read_fields
 from pipeline.paths import printable
 from pipeline.records import CallFacts, Metadata, SecondOpinion
+from pipeline.remote import NO_ROOM
 from pipeline.result import facts_from_json, facts_to_json
 from pipeline.rubric import Rubric, Rubrics
 from pipeline.second_opinion import ask, asked
@@ -59,10 +60,12 @@ def score_one(found: Found, batch: Batch) -> Outcome:
     except MemoryError:
         raise TransientError(f"{path}: not enough memory; score fewer calls at once") from None
     except OSError as error:
+        if error.errno in NO_ROOM:
+            raise TransientError(f"{path}: no room on the disk; make some") from None
         if error.errno not in SHARE_AWAY:
             return keep(batch.id, path, "failed", reason_of(error, path))
         reason = f"{path}: {error.strerror}; see that the share is there"
-        raise TransientError(reason) from None
+        raise StorageError(reason) from None
     except Exception as error:
         return keep(batch.id, path, "failed", reason_of(error, path))
 

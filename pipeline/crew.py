@@ -11,16 +11,26 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import TimeoutError as CallTookTooLong
 from dataclasses import dataclass
-from typing import Self
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from pipeline.audio import load
 from pipeline.batch import Batch, Listen, score_one
 from pipeline.engines import SpeechEngines
+from pipeline.errors import TransientError
 from pipeline.find import Found
+from pipeline.risk import risk_of
 from pipeline.rubric import Rubrics
 from pipeline.settings import Settings
 from pipeline.store import Outcome, Store
+
+# Looking leaves little behind.
+LOOKS_PER_PROCESS = 1000
+
+_T = TypeVar("_T")
 
 
 class ProcessDied(Exception):
@@ -38,28 +48,24 @@ class Order:
 
 
 class Crew:
-    """``settings.parallel_calls`` processes that score the calls of a batch; a context."""
+    """``settings.parallel_calls`` processes that score the calls of a batch; a context.
+
+    Beside them one without models, which looks at recordings before they are scored.
+    """
 
     def __init__(self, order: Order) -> None:
         settings = order.settings
         self._timeout_s = settings.call_timeout_s
-        self._pool = ProcessPool(
-            max_workers=settings.parallel_calls,
-            max_tasks=settings.calls_per_process,
-            initializer=_begin,
-            initargs=(order,),
-            context=multiprocessing.get_context("spawn"),
-        )
+        self._max_duration_s = settings.max_duration_s
+        self._scorers = _Pool(settings.parallel_calls, settings.calls_per_process, order)
+        self._scout = _Pool(1, LOOKS_PER_PROCESS, order)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if kind is None:
-            self._pool.close()  # type: ignore[no-untyped-call]
-        else:
-            self._pool.stop()  # type: ignore[no-untyped-call]
-        self._pool.join()
+        for pool in (self._scorers, self._scout):
+            pool.end(at_once=kind is not None)
 
     def score(self, found: Found) -> Outcome:
         """Scores one recording and waits for it. Any thread may call it.
@@ -67,17 +73,56 @@ class Crew:
         Raises
         ------
         TransientError
-            As :func:`pipeline.batch.score_one`.
+            As :func:`pipeline.batch.score_one`; or the processes had to be started anew.
         ProcessDied
             The process did not live to tell.
         """
-        future = self._pool.schedule(_score, args=(found,), timeout=self._timeout_s)
+        return self._scorers.run(_score, found, self._timeout_s)
+
+    def risk(self, recording: Path) -> float:
+        """As :func:`pipeline.risk.risk_of`. Raises what loading it raises, and as :meth:`score`."""
+        return self._scout.run(_risk, (recording, self._max_duration_s), self._timeout_s)
+
+
+class _Pool:
+    """Processes of one kind. A pool that broke (one died while it had nothing to do) is renewed."""
+
+    def __init__(self, size: int, calls: int, order: Order) -> None:
+        self._make = partial(
+            ProcessPool,
+            max_workers=size,
+            max_tasks=calls,
+            initializer=_begin,
+            initargs=(order,),
+            context=multiprocessing.get_context("spawn"),
+        )
+        self._pool = self._make()
+        self._renewing = threading.Lock()
+
+    def run(self, work: Callable[[Any], _T], given: object, timeout_s: float) -> _T:
+        pool = self._pool
         try:
+            future = pool.schedule(work, args=(given,), timeout=timeout_s)
             return future.result()
         except CallTookTooLong:
-            raise ProcessDied(f"it took longer than {self._timeout_s:.0f} s") from None
+            raise ProcessDied(f"it took longer than {timeout_s:.0f} s") from None
         except ProcessExpired as error:
-            raise ProcessDied(f"scoring it ended the process ({_how(error.exitcode)})") from None
+            raise ProcessDied(f"it ended its process ({_how(error.exitcode)})") from None
+        except Exception:
+            if pool.active:
+                raise
+            with self._renewing:
+                if self._pool is pool:
+                    pool.stop()  # type: ignore[no-untyped-call]
+                    self._pool = self._make()
+            raise TransientError("the processes that score had to be started anew") from None
+
+    def end(self, *, at_once: bool) -> None:
+        if at_once:
+            self._pool.stop()  # type: ignore[no-untyped-call]
+        else:
+            self._pool.close()  # type: ignore[no-untyped-call]
+        self._pool.join()
 
 
 _order: Order
@@ -116,6 +161,11 @@ def _score(found: Found) -> Outcome:
             order.listen,
         )
     return score_one(found, _batch)
+
+
+def _risk(asked: tuple[Path, float]) -> float:
+    recording, max_duration_s = asked
+    return risk_of(load(recording, max_duration_s=max_duration_s))
 
 
 def _share_of_cores(processes: int) -> int:

@@ -8,7 +8,8 @@
     │   ├── RubricError         a rubric or cue file with a mistake (names file, line, key)
     │   ├── SettingsError       a setting that makes no sense
     │   └── ModelError          a model that is missing, damaged or unusable here
-    └── TransientError          may pass: retry (out of memory, database locked, share away)
+    └── TransientError          may pass: retry (out of memory, database locked)
+        └── StorageError        the share or remote storage that a recording lies on is away
 
 Every message is one line that says what is wrong with which file and what to do about it. It never
 quotes the words of a call.
@@ -49,3 +50,7 @@ class ModelError(PermanentError):
 
 class TransientError(CallscoreError):
     """The same call may succeed later."""
+
+
+class StorageError(TransientError):
+    """The share or the remote storage that a recording lies on does not answer."""

@@ -2,16 +2,16 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 from urllib.parse import quote, unquote_to_bytes
 
-from pipeline.errors import CallscoreError, MetadataError
+from pipeline.errors import MetadataError, PermanentError
 from pipeline.manifest import read_manifest
-from pipeline.paths import full_path, is_address, printable
+from pipeline.paths import LOCAL, full_path, is_address, printable
 from pipeline.remote import fetched, list_remote, remote_stamp
 
 # What FFmpeg reads and call recorders, telephone systems and meeting programs write. Headerless
@@ -50,18 +50,20 @@ class Found:
         if self.address is not None:
             return self.address
         manifest = "" if self.manifest is None else f"#{_quoted(self.manifest)}"
-        return f"file://{_quoted(self.path)}{manifest}"
+        return f"{LOCAL}{_quoted(self.path)}{manifest}"
 
     @classmethod
     def at(cls, source: str) -> Self:
         """The recording at an address that :attr:`source` gave."""
-        if not source.startswith("file://"):
+        if not source.startswith(LOCAL):
             return cls(Path(PurePosixPath(source).name), address=source)
-        path, _, manifest = source.removeprefix("file://").partition("#")
+        path, _, manifest = source.removeprefix(LOCAL).partition("#")
         return cls(_unquoted(path), manifest=_unquoted(manifest) if manifest else None)
 
 
-def find_recordings(named: Iterable[str]) -> Iterator[Found]:
+def find_recordings(
+    named: Iterable[str], list_remotely: Callable[[str], list[str]] = list_remote
+) -> Iterator[Found]:
     """Expands files, folders (with their subfolders), manifests and patterns, each recording once.
 
     Files, folders and patterns may be addresses on remote storage (:mod:`pipeline.remote`).
@@ -69,10 +71,16 @@ def find_recordings(named: Iterable[str]) -> Iterator[Found]:
     The order is that of the arguments, and by name within a folder or pattern. A file is taken
     whatever it is called, but for ``*.csv``: a manifest, whose column ``file`` names recordings. In
     folders and patterns only audio is taken (by suffix) that is not hidden.
+
+    Raises
+    ------
+    StorageError
+        Remote storage does not answer; ``list_remotely`` may ask it more patiently.
     """
     seen: set[str] = set()
     for argument in named:
-        for found in _expand_remote(argument) if is_address(argument) else _expand(argument):
+        remote = is_address(argument)
+        for found in _expand_remote(argument, list_remotely) if remote else _expand(argument):
             key = found.address or full_path(found.path)
             if key not in seen:
                 seen.add(key)
@@ -88,6 +96,7 @@ def _unquoted(quoted: str) -> Path:
 
 
 def _expand(argument: str) -> Iterator[Found]:
+    argument = argument.removeprefix(LOCAL)
     path = Path(argument)
     try:
         if path.is_dir():
@@ -119,11 +128,11 @@ def _expand_folder(folder: Path) -> Iterator[Found]:
             yield Found(folder, f"{name}: no recordings in this folder", status="skipped")
 
 
-def _expand_remote(argument: str) -> Iterator[Found]:
+def _expand_remote(argument: str, list_remotely: Callable[[str], list[str]]) -> Iterator[Found]:
     name = Path(PurePosixPath(argument).name)
     try:
-        listed = list_remote(argument)
-    except CallscoreError as error:
+        listed = list_remotely(argument)
+    except PermanentError as error:
         yield Found(name, str(error), address=argument)
         return
     files = [a for a in listed if a == argument or _is_recording(PurePosixPath(a).name)]
@@ -203,14 +212,23 @@ def _walk(folder: Path) -> tuple[list[Path], list[Found]]:
 
     for parent, folders, files in os.walk(folder, onerror=cannot_enter):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            path = Path(parent, name)
+            if path.is_symlink():
+                problem = f"{printable(path)}: a link to a folder; name it to have it searched"
+                problems.append(Found(path, problem, status="skipped"))
         for name in sorted(files):
             path = Path(parent, name)
             if not _is_recording(name):
                 continue
-            if path.is_file():
-                recordings.append(path)
+            try:
+                problem = "" if path.is_file() else "a broken link or no regular file"
+            except OSError as error:
+                problem = f"cannot be looked at ({error.strerror}); allow it"
+            if problem:
+                problems.append(Found(path, f"{printable(path)}: {problem}"))
             else:
-                problems.append(Found(path, f"{printable(path)}: a broken link or no regular file"))
+                recordings.append(path)
     return recordings, problems
 
 

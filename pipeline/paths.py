@@ -2,16 +2,20 @@
 
 import os
 
+# A file of this machine, as an address.
+LOCAL = "file://"
+
 
 def is_address(path: str | os.PathLike[str]) -> bool:
     """Whether something named is on remote storage (``s3://bucket/calls``)."""
-    return "://" in os.fspath(path)
+    return "://" in os.fspath(path) and not os.fspath(path).startswith(LOCAL)
 
 
 def full_path(path: str | os.PathLike[str]) -> str:
     """From the root, without ``.`` and ``..``; a link keeps its name, an address stays as it is."""
     if is_address(path):
         return os.fspath(path)
+    path = os.fspath(path).removeprefix(LOCAL)
     return os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links
 
 

@@ -5,6 +5,7 @@ the storage's own tools have them, anything else in ``FSSPEC_S3_…`` (such as
 ``FSSPEC_S3_ENDPOINT_URL`` for storage of your own).
 """
 
+import errno
 import glob
 import tempfile
 import zlib
@@ -13,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from pipeline.errors import CallscoreError, RecordingError, SettingsError, TransientError
+from pipeline.errors import CallscoreError, RecordingError, SettingsError, StorageError
 from pipeline.paths import printable
 
 # What lies beside a recording and speaks of it (:mod:`pipeline.metadata`).
 SIDECAR_SUFFIX, MANIFEST = ".json", "manifest.csv"
+
+NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 
 _T = TypeVar("_T")
 
@@ -25,7 +28,7 @@ _T = TypeVar("_T")
 def list_remote(address: str) -> list[str]:
     """Addresses of the files that a file's, folder's or pattern's address means, by name.
 
-    Raises TransientError, SettingsError.
+    Raises StorageError, SettingsError.
     """
 
     def listed(fs: Any, root: str) -> list[str]:
@@ -61,12 +64,12 @@ def fetched(address: str, *, audio: bool = True) -> Iterator[Path]:
     ------
     RecordingError
         It is not there, or may not be read.
-    TransientError
-        The storage does not answer.
+    StorageError
+        The storage does not answer, or there is no room here for the copy.
     SettingsError
         The package for this kind of storage is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="callscore-") as folder:
+    with tempfile.TemporaryDirectory(prefix="callscore-", ignore_cleanup_errors=True) as folder:
         here = Path(folder, PurePosixPath(address).name)
 
         def fetch(fs: Any, name: str) -> None:
@@ -98,5 +101,8 @@ def _ask(address: str, question: Callable[[Any, str], _T]) -> _T:
     except PermissionError:
         raise RecordingError(f"{shown}: may not be read; look at the credentials") from None
     except Exception as error:  # each kind of storage has errors of its own
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            place = tempfile.gettempdir()
+            raise StorageError(f"{shown}: no room in {place}; make some, or set TMPDIR") from None
         kind = type(error).__name__
-        raise TransientError(f"{shown}: the storage does not answer ({kind}); see to it") from None
+        raise StorageError(f"{shown}: the storage does not answer ({kind}); see to it") from None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from math import inf
 from pathlib import Path
+from secrets import token_hex
 from statistics import fmean
 from textwrap import shorten
 from typing import Any
@@ -114,13 +115,14 @@ def agents_table(agents: Sequence[AgentSummary]) -> Table:
 def outcomes_table(batch: int, outcomes: Sequence[Outcome]) -> Table:
     """One row a path, with the reason."""
     table = Table(title=f"Batch {batch}", title_justify="left")
+    table.add_column("No.", justify="right")
     table.add_column("Outcome")
     table.add_column("Recording", overflow="fold")
     table.add_column("Score", justify="right")
     table.add_column("Why", overflow="fold")
     for outcome in outcomes:
-        why = Text(outcome.reason or "")
-        table.add_row(outcome.status, Text(outcome.path), _score(outcome.score), why)
+        row = Text(outcome.path), _score(outcome.score), Text(outcome.reason or "")
+        table.add_row(str(outcome.number or ""), outcome.status, *row)
     return table
 
 
@@ -156,7 +158,8 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
     page = _environment().get_template("report.html")
     folder = settings.data_dir.absolute() / "reports"
     path = folder / f"{made_at:%Y-%m-%d-%H%M%S}-batch-{batch}.html"
-    unfinished = path.with_suffix(".part")
+    # Workers of one batch may write it at the same moment.
+    unfinished = path.with_suffix(f".{token_hex(4)}.part")
     content = page.generate(
         batch=batch,
         made_at=made_at,

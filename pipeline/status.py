@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from pipeline.store import Store
 from pipeline.tables import BatchRow, CallRow, OutcomeRow, ResultRow, WorkerRow
-from pipeline.worklist import WAITING, is_gone
+from pipeline.worklist import DEAD_AFTER_S, WAITING, is_gone
 
 NOT_SCORED = ("failed", "quarantined")
 
@@ -19,13 +19,15 @@ NOT_SCORED = ("failed", "quarantined")
 class BatchStatus:
     """A batch now, or at its end. Times are UTC, durations in seconds.
 
-    ``reasons`` counts why recordings failed or are quarantined, without the file names.
+    ``can_go_on``: started again, it is taken up where it was cut off. ``reasons`` counts why
+    recordings failed or are quarantined, without the file names.
     """
 
     id: int
     origin: str
     started_at: datetime
     finished_at: datetime | None
+    can_go_on: bool
     counts: Mapping[str, int]
     audio_s: float
     scoring_s: float
@@ -77,10 +79,11 @@ def batch_status(store: Store, batch: int) -> BatchStatus | None:
             origin=row.origin,
             started_at=row.started_at,
             finished_at=row.finished_at,
+            can_go_on=row.open_scope is not None,
             counts=counts,
             audio_s=audio_s,
             scoring_s=scoring_s,
-            workers=_workers(session),
+            workers=_workers(session, WorkerRow.batch == batch),
             reasons=reasons,
         )
 
@@ -117,5 +120,8 @@ def _seconds(session: Session, *where: object) -> tuple[float, float]:
     return audio_s or 0.0, scoring_s or 0.0
 
 
-def _workers(session: Session) -> int:
-    return sum(not is_gone(worker) for worker in session.scalars(select(WorkerRow)))
+def _workers(session: Session, *where: object) -> int:
+    """Those that gave a sign of life lately, as far as the clocks of the hosts agree."""
+    lately = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=DEAD_AFTER_S)
+    alive = select(WorkerRow).where(WorkerRow.beat_at > lately, *where)  # type: ignore[arg-type]
+    return sum(not is_gone(worker) for worker in session.scalars(alive))

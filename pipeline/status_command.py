@@ -52,8 +52,10 @@ def _lines(found: BatchStatus) -> Iterator[str]:
         end = f"to {found.finished_at:%H:%M} UTC, {_length(found.took_s)}"
     elif found.workers:
         end = f"UTC, still running ({found.workers} at work)"
-    else:
+    elif found.can_go_on:
         end = "UTC, not finished and nobody is at work; start it again, it goes on where it was"
+    else:
+        end = "UTC, not finished: still running, or stopped before its end"
     yield f"Batch {found.id} ({found.origin}), {began} {end}"
     shown = [*STATUSES, *(s for s in (WAITING, WORKING) if found.counts.get(s))]
     yield "  " + ", ".join(f"{found.counts.get(status, 0)} {status}" for status in shown)

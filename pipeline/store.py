@@ -58,6 +58,12 @@ class Outcome:
     uncapped_score: float | None = None
     coverage: float | None = None
     failed_by: str | None = None
+    number: int | None = None
+    """What logs and Prefect know it by: a path may hold a name."""
+
+    @property
+    def reason_without_path(self) -> str | None:
+        return None if self.reason is None else self.reason.removeprefix(f"{self.path}: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,7 +428,7 @@ def _put_outcome(
     if row is None:
         row = OutcomeRow(batch=batch, path=path, status=status, reason=None, result=None, at=_now())
         session.add(row)
-    elif row.status == "scored" and status == "skipped":
+    elif row.status == "scored" and status != "scored":
         return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
     row.status, row.reason, row.result = status, reason, result_id
     row.at, row.worker, row.took_s = _now(), None, took_s
@@ -432,6 +438,7 @@ def _put_outcome(
 
 _OUTCOMES = (
     select(
+        OutcomeRow.id.label("number"),
         OutcomeRow.path,
         OutcomeRow.status,
         OutcomeRow.reason,

@@ -144,7 +144,8 @@ class AnswerRow(Base):
 class BatchRow(Base):
     """One run over some recordings, from the command line or the nightly flow.
 
-    ``open_scope`` names what an unfinished batch is over: who starts the same works along.
+    ``scope`` says what a nightly batch is over, and so does ``open_scope`` while it is unfinished:
+    who starts the same works along.
     """
 
     __tablename__ = "batches"
@@ -154,15 +155,22 @@ class BatchRow(Base):
     origin: Mapped[str]
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None] = mapped_column(default=None)
+    scope: Mapped[str | None] = mapped_column(default=None)
     open_scope: Mapped[str | None] = mapped_column(default=None)
 
 
 class WorkerRow(Base):
-    """A process that works on a batch. ``beats`` grows as long as it lives."""
+    """A process that works on a batch. ``beats`` grows as long as it lives.
+
+    ``beat_at`` is when, by that host's clock: good to show, not to decide by.
+    """
 
     __tablename__ = "workers"
+    # A number is never given again: one that is gone must not be taken for one that is there.
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - as SQLAlchemy has it
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
+    batch: Mapped[int]
     host: Mapped[str]
     pid: Mapped[int]
     boot: Mapped[str]
@@ -170,6 +178,7 @@ class WorkerRow(Base):
     started_at: Mapped[datetime]
     run: Mapped[str | None]
     """The flow run that it is, if any."""
+    beat_at: Mapped[datetime]
     beats: Mapped[int] = mapped_column(default=0)
 
 

@@ -1,5 +1,6 @@
 """Triage: what of the recordings found is to be scored at all, and which of them first."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
@@ -7,9 +8,8 @@ from sqlalchemy.orm import Session
 
 from pipeline import audio
 from pipeline.batch import SCORED_ALREADY, Batch, scored_before
-from pipeline.errors import PermanentError
+from pipeline.errors import StorageError, TransientError
 from pipeline.find import Found, at_hand, stamp_of
-from pipeline.risk import risk_of
 from pipeline.store import Store
 from pipeline.tables import OutcomeRow, SeenFileRow
 from pipeline.worklist import Lined
@@ -18,21 +18,26 @@ from pipeline.worklist import Lined
 UNREADABLE = 1000.0
 
 
-def triage(found: Found, batch: Batch) -> Lined:
-    """What became of a recording already, or how risky it is. Raises TransientError.
+def triage(found: Found, batch: Batch, risk_of: Callable[[Path], float]) -> Lined:
+    """What became of a recording already, or how risky it is by ``risk_of``.
 
     What is wrong with a recording is left to be found, and said, by the task that scores it.
+    Raises TransientError: the database is away.
     """
     path = found.name
     if found.problem is not None:
         return Lined(path, found, status=found.status, reason=found.problem)
     try:
-        return _triage(found, path, batch)
-    except (PermanentError, OSError):
+        return _triage(found, path, batch, risk_of)
+    except StorageError:
+        return Lined(path, found, risk=UNREADABLE)
+    except TransientError:
+        raise
+    except Exception:
         return Lined(path, found, risk=UNREADABLE)
 
 
-def _triage(found: Found, path: str, batch: Batch) -> Lined:
+def _triage(found: Found, path: str, batch: Batch, risk_of: Callable[[Path], float]) -> Lined:
     size, modified_ns = stamp_of(found)
     with batch.store.read() as session:
         seen = session.get(SeenFileRow, found.source)
@@ -46,7 +51,7 @@ def _triage(found: Found, path: str, batch: Batch) -> Lined:
     risk = None if seen is None else seen.risk
     if stands is None and quarantined is None and risk is None:
         with at_hand(found) as here:
-            risk = _risk(here.path, batch.settings.max_duration_s)
+            risk = _risk(here.path, risk_of)
     if seen is None or seen.risk != risk:
         _remember(
             SeenFileRow(
@@ -65,10 +70,10 @@ def _triage(found: Found, path: str, batch: Batch) -> Lined:
     return Lined(path, found, sha256, risk=risk or 0.0)
 
 
-def _risk(recording: Path, max_duration_s: float) -> float:
+def _risk(recording: Path, risk_of: Callable[[Path], float]) -> float:
     try:
-        return risk_of(audio.load(recording, max_duration_s=max_duration_s))
-    except PermanentError:
+        return risk_of(recording)
+    except Exception:  # it cannot be read, or reading it ended a process
         return UNREADABLE
 
 

@@ -11,16 +11,15 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
-from pipeline.errors import TransientError
 from pipeline.find import Found
 from pipeline.store import Outcome, Status, Store
 from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
@@ -29,8 +28,10 @@ BEAT_EVERY_S = 5.0
 DEAD_AFTER_S = 60.0
 """So long a worker may be silent: twelve beats. Taken up meanwhile is only what nobody has."""
 MOST_ATTEMPTS = 10
-"""So often a recording is taken up anew after the whole worker died over it, others first."""
+"""So often a recording is taken up anew after its worker died or could not store, last in line."""
 WAITING, WORKING = "waiting", "working"
+ABANDONED_AFTER = timedelta(days=1)
+ABANDONED = "its batch was cut off; the next over the same recordings takes it"
 
 # Claims are taken one at a time (PostgreSQL; SQLite has one writer anyhow).
 _CLAIM_LOCK = 0x636C6D73
@@ -95,7 +96,7 @@ def open_batch(store: Store, origin: str, scope: str) -> int:
         found = session.scalar(select(BatchRow.id).where(BatchRow.open_scope == scope))
         if found is not None:
             return found
-        row = BatchRow(origin=origin, started_at=_now(), open_scope=scope)
+        row = BatchRow(origin=origin, started_at=_now(), scope=scope, open_scope=scope)
         session.add(row)
         session.flush()
         return row.id
@@ -119,7 +120,7 @@ class Worklist:
 
     def __enter__(self) -> Self:
         with self._store.write() as session:
-            row = _myself(self._run)
+            row = self._row_of_mine()
             session.add(row)
             session.flush()
             self._worker = row.id
@@ -131,6 +132,7 @@ class Worklist:
         self._beating.set()
         self._thread.join()
         with self._store.write() as session:
+            _one_at_a_time(session)
             _give_back(session, self._worker)
 
     def add(self, lined: Iterable[Lined]) -> None:
@@ -142,8 +144,11 @@ class Worklist:
             of_batch = OutcomeRow.batch == self.batch, OutcomeRow.path.in_(list(new))
             known = set(session.scalars(select(OutcomeRow.path).where(*of_batch)))
             missing = [item for path, item in new.items() if path not in known]
-            if any(item.status is None for item in missing):
-                batch.finished_at = None  # another worker may have been through before us
+            if batch.finished_at is not None and any(item.status is None for item in missing):
+                # Another worker was through before us.
+                same = select(BatchRow.id).where(BatchRow.open_scope == batch.scope)
+                batch.finished_at = None
+                batch.open_scope = batch.scope if session.scalar(same) is None else None
             session.add_all(self._row(item) for item in missing)
 
         self._store.write_once(write)
@@ -187,14 +192,7 @@ class Worklist:
                 row.status = WAITING
                 return None
             _quarantine(row, f"{reason} {row.crashes} times")
-            return Outcome(row.path, "quarantined", row.reason)
-
-    def give_back(self, claim: Claim) -> None:
-        """Lets a recording wait again that could not be dealt with now."""
-        with self._store.write() as session:
-            row = session.get_one(OutcomeRow, claim.id)
-            if row.worker == self._worker:
-                row.status, row.worker = WAITING, None
+            return Outcome(row.path, "quarantined", row.reason, number=row.id)
 
     def leave(self, reason: str) -> int:
         """Skips all that waits; says how many."""
@@ -203,15 +201,28 @@ class Worklist:
             skipped = update(OutcomeRow).where(*waiting).values(status="skipped", reason=reason)
             return int(getattr(session.execute(skipped), "rowcount", 0))
 
-    def rescue(self) -> list[Relieved]:
-        """Takes from dead workers what they had; says who they were."""
-        with self._store.read() as session:
-            workers = session.scalars(select(WorkerRow).where(WorkerRow.id != self._worker)).all()
-        dead = self._watch.dead(workers)
-        if not dead:
-            return []
+    def rescue(self, in_hand: Collection[int] = ()) -> list[Relieved]:
+        """Lets wait again what dead workers had; says who they were.
+
+        The same with what is ours by the list but not ``in_hand`` (ids of claims), because its
+        outcome could not be stored, and with what belongs to nobody.
+        """
         with self._store.write() as session:
-            return [Relieved(worker.run, _give_back(session, worker.id)) for worker in dead]
+            _one_at_a_time(session)
+            workers = session.scalars(select(WorkerRow)).all()
+            dead = self._watch.dead([w for w in workers if w.id != self._worker])
+            relieved = [Relieved(worker.run, _give_back(session, worker.id)) for worker in dead]
+            known = [worker.id for worker in workers]
+            lost = select(OutcomeRow).where(
+                OutcomeRow.status == WORKING,
+                or_(
+                    OutcomeRow.worker.is_(None),
+                    OutcomeRow.worker.not_in(known),
+                    and_(OutcomeRow.worker == self._worker, OutcomeRow.id.not_in(list(in_hand))),
+                ),
+            )
+            _wait_again(session.scalars(lost).all())
+            return relieved
 
     def progress(self) -> Progress:
         """Counts by status."""
@@ -234,6 +245,7 @@ class Worklist:
                 return False
             batch = session.get_one(BatchRow, self.batch)
             batch.finished_at, batch.open_scope = batch.finished_at or _now(), None
+            _close_abandoned(session)
             return True
 
     def _row(self, item: Lined) -> OutcomeRow:
@@ -249,18 +261,30 @@ class Worklist:
             risk=item.risk,
         )
 
+    def _row_of_mine(self) -> WorkerRow:
+        boot, now = _process(os.getpid()) or "", _now()
+        return WorkerRow(
+            batch=self.batch,
+            host=_this_host(),
+            pid=os.getpid(),
+            boot=boot,
+            started_at=now,
+            beat_at=now,
+            run=self._run,
+        )
+
     def _beat(self) -> None:
         while not self._beating.wait(BEAT_EVERY_S):
             try:
                 with self._store.write() as session:
                     row = session.get(WorkerRow, self._worker)
                     if row is None:  # taken for dead: this host slept, say
-                        row = _myself(self._run)
+                        row = self._row_of_mine()
                         row.id = self._worker
                         session.add(row)
-                    row.beats += 1
-            except TransientError:
-                continue  # the others cannot look either
+                    row.beats, row.beat_at = row.beats + 1, _now()
+            except Exception:
+                continue  # the database is away (the others cannot look either); the next beat
 
 
 @dataclass
@@ -275,6 +299,8 @@ class _Watch:
         if now - self.looked_at > DEAD_AFTER_S / 2:
             self.seen.clear()  # nobody looked for a while (database away): nobody could beat either
         self.looked_at = now
+        there = {worker.id for worker in workers}
+        self.seen = {worker: seen for worker, seen in self.seen.items() if worker in there}
         dead = []
         for worker in workers:
             beats, since = self.seen.get(worker.id, (-1, now))
@@ -291,16 +317,37 @@ def _give_back(session: Session, worker: int) -> int:
     rows = session.scalars(
         select(OutcomeRow).where(OutcomeRow.worker == worker, OutcomeRow.status == WORKING)
     ).all()
-    for row in rows:
-        row.worker = None
-        if row.attempts >= MOST_ATTEMPTS:
-            _quarantine(row, f"the machine or the whole worker died over it {row.attempts} times")
-        else:
-            row.status = WAITING
+    _wait_again(rows)
     gone = session.get(WorkerRow, worker)
     if gone is not None:
         session.delete(gone)
     return len(rows)
+
+
+def _wait_again(rows: Iterable[OutcomeRow]) -> None:
+    for row in rows:
+        row.worker = None
+        if row.attempts >= MOST_ATTEMPTS:
+            _quarantine(row, f"taken up without an outcome {row.attempts} times")
+        else:
+            row.status = WAITING
+
+
+def _close_abandoned(session: Session) -> None:
+    """Ends batches that were cut off and that nobody works on: a new one finds what they left."""
+    worked_on = select(WorkerRow.id).where(WorkerRow.batch == BatchRow.id)
+    abandoned = session.scalars(
+        select(BatchRow).where(
+            BatchRow.open_scope.is_not(None),
+            BatchRow.started_at < _now() - ABANDONED_AFTER,
+            ~worked_on.exists(),
+        )
+    ).all()
+    for batch in abandoned:
+        left = OutcomeRow.batch == batch.id, OutcomeRow.status.in_((WAITING, WORKING))
+        values = {"status": "skipped", "reason": ABANDONED, "worker": None}
+        session.execute(update(OutcomeRow).where(*left).values(**values))
+        batch.finished_at, batch.open_scope = _now(), None
 
 
 def _quarantine(row: OutcomeRow, reason: str) -> None:
@@ -312,11 +359,6 @@ def _quarantine(row: OutcomeRow, reason: str) -> None:
 def _one_at_a_time(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
-
-
-def _myself(run: str | None) -> WorkerRow:
-    boot = _process(os.getpid()) or ""
-    return WorkerRow(host=_this_host(), pid=os.getpid(), boot=boot, started_at=_now(), run=run)
 
 
 def _this_host() -> str:

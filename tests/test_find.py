@@ -52,6 +52,19 @@ def test_each_recording_once_and_in_the_order_named(tree):
     assert names(list(find_recordings(named)), tree) == ["sub/c.opus", "a.MP3", "b.wav"]
 
 
+def test_a_file_address_is_a_path(tree):
+    (found,) = find_recordings([f"file://{tree}/b.wav"])
+    assert (found.name, found.address) == (f"{tree}/b.wav", None)
+    assert Found.at(found.source) == found
+
+
+def test_a_linked_folder_is_named_and_not_followed(tree, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tree / "link").symlink_to(tmp_path / "elsewhere")
+    skipped = [item for item in find_recordings([str(tree)]) if item.problem]
+    assert [(item.status, item.path.name) for item in skipped] == [("skipped", "link")]
+
+
 def test_patterns(tree):
     assert names(list(find_recordings([f"{tree}/**/*.opus"])), tree) == ["sub/c.opus"]
     assert names(list(find_recordings([f"{tree}/*"])), tree) == ["a.MP3", "b.wav", "sub/c.opus"]

@@ -2,18 +2,24 @@
 
 import json
 import os
+import signal
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from prefect.client.orchestration import get_client
 from typer.testing import CliRunner
 
 import flows.nightly
 import flows.tasks
 from flows.__main__ import app
 from flows.nightly import nightly
+from pipeline.crew import Crew, Order
 from pipeline.errors import ModelError, RecordingError, TransientError
+from pipeline.find import Found
+from pipeline.rubric import load_rubrics
 from pipeline.store import Store
 from tests.bench.nights import Night, kill
 
@@ -41,8 +47,6 @@ def calls(tmp_path, make_wav) -> Path:
 
 def artifacts() -> dict[str, str]:
     """The latest artifacts by key, as text."""
-    from prefect.client.orchestration import get_client
-
     with get_client(sync_client=True) as client:
         made = sorted(client.read_artifacts(), key=lambda found: str(found.created))
         return {found.key: str(found.data) for found in made if found.key}
@@ -70,7 +74,7 @@ def test_all_scored_is_completed_and_a_second_night_listens_to_nothing(calls, li
 
 
 def test_one_bad_file_sinks_nothing_and_the_end_is_honest(calls, listener, settings):
-    listener.fails("b.wav", RecordingError("b.wav: silent; check the recorder"))
+    listener.fails("b.wav", RecordingError(f"{calls}/b.wav: silent; check the recorder"))
     listener.fails("c.wav", ModelError("no diarization model"))
     state = nightly([str(calls), "gone.wav"], return_state=True)
     assert state.is_failed()
@@ -85,7 +89,7 @@ def test_one_bad_file_sinks_nothing_and_the_end_is_honest(calls, listener, setti
         "c.wav": "failed",
         "gone.wav": "failed",
     }
-    assert "b.wav: silent" in artifacts()["batch"]
+    assert "`` silent; check the recorder ``" in artifacts()["batch"]
 
 
 def test_what_may_pass_is_tried_again_but_not_for_ever(calls, listener, settings):
@@ -100,6 +104,67 @@ def test_what_may_pass_is_tried_again_but_not_for_ever(calls, listener, settings
     assert [outcome.reason for outcome in outcomes if outcome.status == "failed"] == [
         "database away"
     ]
+
+
+def test_no_name_reaches_prefect(calls, listener, settings):
+    """Not even a file name: it may be a customer's."""
+    (calls / "b.wav").rename(calls / "Max Mustermann.wav")
+    listener.fails("Max Mustermann.wav", RecordingError(f"{calls}/Max Mustermann.wav: silent"))
+    state = nightly([str(calls)], return_state=True)
+    assert "1 of 3 recordings failed" in str(state.message)
+    (failed,) = [o for o in Store(settings.database_url).outcomes(1) if o.status == "failed"]
+    shown = artifacts()
+    assert f"- {failed.number}: `` silent ``" in shown["batch"]
+    with get_client(sync_client=True) as client:
+        runs = [*client.read_flow_runs(), *client.read_task_runs()]
+    told = [str(shown), *(str(run.state and run.state.message) for run in runs)]
+    told += [run.name for run in runs]
+    assert not [text for text in told if "Mustermann" in text]
+
+
+def test_a_batch_that_is_cut_off_says_so_without_names(calls, monkeypatch):
+    def breaks(*_given, **_options):
+        raise TransientError("database /home/max/calls.db: gone")
+
+    monkeypatch.setattr(flows.nightly, "open_batch", breaks)
+    state = nightly([str(calls)], return_state=True)
+    assert state.is_failed()
+    assert "cut off (TransientError)" in str(state.message)
+    assert "max" not in str(state.message)
+    result = CliRunner().invoke(app, ["run", str(calls)])
+    assert result.exit_code == 1
+    assert "calls.db: gone (what is done is kept" in result.stderr
+
+
+def test_processes_that_die_with_nothing_to_do_are_started_anew(
+    settings, listener, make_wav, tmp_path
+):
+    order = Order(1, settings, load_rubrics("leap", {}), listener)
+    with Store(settings.database_url) as store, Crew(order) as crew:
+        assert store.start_batch("test") == 1
+        assert crew.score(Found(make_wav(tmp_path / "a.wav", 1))).status == "scored"
+        for process in scoring_processes():
+            os.kill(process, signal.SIGKILL)
+        time.sleep(1)
+        for _ in range(10):
+            try:
+                outcome = crew.score(Found(make_wav(tmp_path / "b.wav", 2)))
+                break
+            except TransientError:
+                continue
+        assert outcome.status == "scored"
+
+
+def scoring_processes() -> list[int]:
+    """Processes that score for this one."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            rest = stat.read_text().rpartition(")")[2]
+            command = (stat.parent / "cmdline").read_text()
+            if int(rest.split()[1]) == os.getpid() and "spawn_main" in command:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def test_an_empty_folder_is_a_quiet_night(tmp_path):
@@ -227,7 +292,6 @@ def test_serve_with_a_schedule_that_makes_no_sense(calls):
 
 def test_the_nights_are_planned(calls):
     """Prefect plans the runs of the schedule; with SQLAlchemy 2.1 its planner fails (3.8.8)."""
-    from prefect.client.orchestration import get_client
     from prefect.schedules import Cron
 
     schedule = Cron("0 2 * * *", timezone="Europe/Berlin")

@@ -76,7 +76,7 @@ def test_folders_patterns_and_files_are_found(put, bucket):
 def test_a_call_is_scored_once_with_what_lies_beside_it(put, batch, listener, monkeypatch):
     put("monday/a.wav", 1, call_id="C-17", agent_id="a1")
     (found,) = find_recordings(["s3://calls/monday"])
-    assert triage(found, batch).status is None
+    assert triage(found, batch, lambda _path: 1.0).status is None
     outcome = score_one(Found.at(found.source), batch)
     assert (outcome.status, outcome.call_id, outcome.agent_id) == ("scored", "C-17", "a1")
     assert outcome.path == "s3://calls/monday/a.wav"
@@ -86,7 +86,7 @@ def test_a_call_is_scored_once_with_what_lies_beside_it(put, batch, listener, mo
         raise AssertionError("fetched again")
 
     monkeypatch.setattr("pipeline.audio.sha256_of", no_audio)
-    again = triage(found, batch)
+    again = triage(found, batch, lambda _path: 1.0)
     assert (again.status, again.result_id) == ("skipped", outcome.result_id)
 
 

@@ -211,6 +211,7 @@ def test_older_outcomes_live_through_the_migration(settings):
             connection.execute(f"alter table outcomes drop column {column}")
         connection.execute("alter table outcomes drop column took_s")
         connection.execute("alter table batches drop column open_scope")
+        connection.execute("alter table batches drop column scope")
         connection.execute("drop table workers")
         connection.execute("drop table seen_files")
         connection.execute("update alembic_version set version_num = '0003'")

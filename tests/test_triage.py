@@ -11,11 +11,12 @@ from pipeline import audio
 from pipeline import triage as triage_module
 from pipeline.audio import SAMPLE_RATE, Recording
 from pipeline.batch import Batch, score_one
+from pipeline.crew import ProcessDied
 from pipeline.find import Found
 from pipeline.risk import risk_of
 from pipeline.rubric import load_rubrics
 from pipeline.triage import UNREADABLE, triage
-from pipeline.worklist import Worklist
+from pipeline.worklist import Lined, Worklist
 from tests.fakes import NoEngines
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -25,6 +26,15 @@ SAMPLES = Path(__file__).parent / "samples"
 def batch(settings, store, listener) -> Batch:
     number = store.start_batch("test")
     return Batch(number, settings, load_rubrics("leap", {}), NoEngines(), store, listener)
+
+
+def look(found: Found, batch: Batch) -> Lined:
+    """Triage with the risk measured in this process."""
+
+    def risk(path: Path) -> float:
+        return risk_of(audio.load(path, max_duration_s=batch.settings.max_duration_s))
+
+    return triage(found, batch, risk)
 
 
 @pytest.fixture
@@ -43,20 +53,20 @@ def opened(monkeypatch) -> list[str]:
 
 def test_a_new_recording_waits_with_its_risk_and_is_read_once(batch, opened):
     found = Found(SAMPLES / "poor_agent.flac")
-    first = triage(found, batch)
+    first = look(found, batch)
     assert first.status is None
     assert 0 < first.risk < UNREADABLE
     opened.clear()
-    assert triage(found, batch) == first
+    assert look(found, batch) == first
     assert opened == []
 
 
 def test_what_is_scored_is_skipped_without_reading_it(batch, make_wav, tmp_path, opened):
     found = Found(make_wav(tmp_path / "a.wav"))
     outcome = score_one(found, batch)
-    assert triage(found, batch).status == "skipped"
+    assert look(found, batch).status == "skipped"
     opened.clear()
-    again = triage(found, batch)
+    again = look(found, batch)
     assert (again.status, again.reason, again.result_id) == (
         "skipped", "scored already", outcome.result_id,
     )  # fmt: skip
@@ -65,20 +75,30 @@ def test_what_is_scored_is_skipped_without_reading_it(batch, make_wav, tmp_path,
 
 def test_another_recording_under_the_same_name_is_seen(batch, make_wav, tmp_path):
     found = Found(make_wav(tmp_path / "a.wav"))
-    before = triage(found, batch)
+    before = look(found, batch)
     make_wav(found.path, 7)
     os.utime(found.path, (1e9, 1e9))
-    assert triage(found, batch).recording_sha256 != before.recording_sha256
+    assert look(found, batch).recording_sha256 != before.recording_sha256
 
 
 def test_what_cannot_be_read_comes_first_and_fails_by_itself(batch, tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_text("no audio")
-    assert triage(Found(broken), batch).risk == UNREADABLE
-    gone = triage(Found(tmp_path / "gone.wav"), batch)
+    assert look(Found(broken), batch).risk == UNREADABLE
+    gone = look(Found(tmp_path / "gone.wav"), batch)
     assert (gone.status, gone.risk) == (None, UNREADABLE)
-    named = triage(Found(tmp_path / "gone", "no such folder"), batch)
+    named = look(Found(tmp_path / "gone", "no such folder"), batch)
     assert (named.status, named.reason) == ("failed", "no such folder")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ProcessDied("killed"), RuntimeError("libav")])
+def test_what_looking_at_it_breaks_is_for_the_task_to_find_out(batch, error):
+    def breaks(_path: Path) -> float:
+        raise error
+
+    lined = triage(Found(SAMPLES / "poor_agent.flac"), batch, breaks)
+    assert (lined.status, lined.risk) == (None, UNREADABLE)
+    assert lined.recording_sha256 is not None
 
 
 def test_a_share_that_is_away_leaves_it_to_the_task(batch, tmp_path, make_wav, monkeypatch):
@@ -86,15 +106,15 @@ def test_a_share_that_is_away_leaves_it_to_the_task(batch, tmp_path, make_wav, m
         raise OSError(116, "Stale file handle")
 
     monkeypatch.setattr(triage_module.audio, "sha256_of", away)
-    assert triage(Found(make_wav(tmp_path / "a.wav")), batch).status is None
+    assert look(Found(make_wav(tmp_path / "a.wav")), batch).status is None
 
 
 def test_quarantined_content_is_left_alone_under_any_name(batch, store, make_wav, tmp_path):
     found = Found(make_wav(tmp_path / "a.wav"))
     with Worklist(store, batch.id) as worklist:
-        worklist.add([triage(found, batch)])
+        worklist.add([look(found, batch)])
         worklist.crashed(worklist.claim(), "it was killed", most=1)
-    copy = triage(Found(make_wav(tmp_path / "copy.wav")), replace(batch, id=99))
+    copy = look(Found(make_wav(tmp_path / "copy.wav")), replace(batch, id=99))
     assert copy.status == "skipped"
     assert "quarantined" in str(copy.reason)
 

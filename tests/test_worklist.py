@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from sqlalchemy import select
 from pipeline import worklist as worklist_module
 from pipeline.find import Found
 from pipeline.store import Store
-from pipeline.tables import OutcomeRow, WorkerRow
+from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
 from pipeline.worklist import DEAD_AFTER_S, Lined, Relieved, Worklist, open_batch
 
 ROOT = Path(__file__).parent.parent
@@ -159,6 +161,59 @@ def test_nobody_dies_while_nobody_could_look(store, batch, monkeypatch):
         assert mine.rescue() == []
 
 
+def test_what_could_not_be_stored_waits_again(store, batch):
+    """It is ours by the list, and no longer in hand."""
+    with Worklist(store, batch) as worklist:
+        worklist.add([lined("a"), lined("b")])
+        first, second = worklist.claim(), worklist.claim()
+        worklist.rescue(in_hand={second.id})
+        assert worklist.claim() == first
+        assert worklist.claim() is None
+
+
+def test_what_belongs_to_nobody_waits_again(store, batch):
+    """A worker that was struck off may have claimed before it noticed."""
+    with Worklist(store, batch) as worklist:
+        worklist.add([lined("a")])
+        worklist.claim()
+        with store.write() as session:
+            session.scalar(select(OutcomeRow)).worker = 4711
+        worklist.rescue()
+        assert worklist.claim()
+
+
+def test_numbers_of_workers_are_not_given_again(store, batch):
+    with Worklist(store, batch) as first:
+        number = first._worker
+    with Worklist(store, batch) as second:
+        assert second._worker > number
+
+
+def test_a_worker_that_was_taken_for_dead_comes_back(store, batch, monkeypatch):
+    monkeypatch.setattr(worklist_module, "BEAT_EVERY_S", 0.05)
+    with Worklist(store, batch) as worklist:
+        with store.write() as session:
+            session.delete(session.get_one(WorkerRow, worklist._worker))
+        for _ in range(100):
+            time.sleep(0.05)
+            with store.read() as session:
+                if session.get(WorkerRow, worklist._worker) is not None:
+                    return
+        pytest.fail("it gave no sign of life")
+
+
+def test_a_batch_that_was_cut_off_long_ago_is_closed(store, batch):
+    """Its recordings are found again by the next batch over them."""
+    with Worklist(store, batch) as worklist:
+        worklist.add([lined("a")])
+    with store.write() as session:
+        session.get_one(BatchRow, batch).started_at = datetime(2020, 1, 1)
+    with Worklist(store, open_batch(store, "test", "another scope")) as worklist:
+        assert worklist.close()
+    assert [o.status for o in store.outcomes(batch)] == ["skipped"]
+    assert open_batch(store, "test", "scope") != batch
+
+
 def test_a_recording_that_kills_is_quarantined(store, batch):
     with Worklist(store, batch) as worklist:
         worklist.add([lined("a")])
@@ -187,6 +242,7 @@ def test_what_is_added_after_the_end_opens_the_batch_again(store, batch):
         worklist.add([lined("late")])
         assert not worklist.close()
         assert worklist.claim()
+    assert open_batch(store, "test", "scope") == batch
 
 
 def test_scored_stays_scored(store, batch, make_result):
@@ -196,8 +252,8 @@ def test_scored_stays_scored(store, batch, make_result):
     store.keep_scored(
         batch, "/calls/a", make_result(), SHA, JUDGING, call_id_given=True, took_s=1.0
     )
-    kept = store.keep_outcome(batch, "/calls/a", "skipped", "scored already")
-    assert kept.status == "scored"
+    for status in ("skipped", "failed"):
+        assert store.keep_outcome(batch, "/calls/a", status, "second").status == "scored"
 
 
 def test_sources_keep_names_that_are_no_text(tmp_path):

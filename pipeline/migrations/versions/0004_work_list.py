@@ -11,13 +11,16 @@ def upgrade() -> None:
     op.create_table(
         "workers",
         sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("batch", sa.Integer(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("pid", sa.Integer(), nullable=False),
         sa.Column("boot", sa.Text(), nullable=False),
         sa.Column("run", sa.Text(), nullable=True),
         sa.Column("beats", sa.Integer(), nullable=False),
+        sa.Column("beat_at", sa.DateTime(), nullable=False),
         sa.Column("started_at", sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "seen_files",
@@ -29,6 +32,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source"),
     )
     op.create_index("ix_seen_files_recording_sha256", "seen_files", ["recording_sha256"])
+    op.add_column("batches", sa.Column("scope", sa.Text(), nullable=True))
     op.add_column("batches", sa.Column("open_scope", sa.Text(), nullable=True))
     op.create_index("uq_batches_open_scope", "batches", ["open_scope"], unique=True)
     for column in (
