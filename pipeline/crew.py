@@ -133,6 +133,8 @@ def _begin(order: Order) -> None:
     """Runs first in each process. Models and database are opened by the first call."""
     global _order
     _order = order
+    # We are the process of its own; joblib's would leave semaphores behind.
+    os.environ["JOBLIB_MULTIPROCESSING"] = "0"
     # Ctrl-C goes to the whole group: the parent decides what becomes of us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
