@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from pipeline.signs_of_life import DEAD_AFTER_S, is_gone
 from pipeline.store import Store
 from pipeline.tables import BatchRow, CallRow, OutcomeRow, ResultRow, WorkerRow
-from pipeline.worklist import DEAD_AFTER_S, WAITING, is_gone
+from pipeline.worklist import WAITING
 
 NOT_SCORED = ("failed", "quarantined")
 

@@ -2,31 +2,24 @@
 
 It lies in the database: outcomes that are ``waiting`` or ``working``. So any number of processes on
 any number of hosts can draw from it, none takes what another has, and nothing is lost when one
-dies. A worker is taken for dead when its process is gone from this host, or when its beats stood
-still for ``DEAD_AFTER_S`` by the observer's own clock. No two clocks need agree, and one that is
-set harms nothing.
+dies (:mod:`pipeline.signs_of_life` tells).
 """
 
 import os
-import platform
 import threading
-import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Self
 
 from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from pipeline.find import Found
+from pipeline.signs_of_life import BEAT_EVERY_S, Watch, process_start, this_host
 from pipeline.store import Outcome, Status, Store
 from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
 
-BEAT_EVERY_S = 5.0
-DEAD_AFTER_S = 60.0
-"""So long a worker may be silent: twelve beats. Taken up meanwhile is only what nobody has."""
 MOST_ATTEMPTS = 10
 """So often a recording is taken up anew after its worker died or could not store, last in line."""
 WAITING, WORKING = "waiting", "working"
@@ -116,7 +109,7 @@ class Worklist:
         self._run = run
         self._store = store
         self._beating = threading.Event()
-        self._watch = _Watch()
+        self._watch = Watch()
 
     def __enter__(self) -> Self:
         with self._store.write() as session:
@@ -262,10 +255,10 @@ class Worklist:
         )
 
     def _row_of_mine(self) -> WorkerRow:
-        boot, now = _process(os.getpid()) or "", _now()
+        boot, now = process_start(os.getpid()) or "", _now()
         return WorkerRow(
             batch=self.batch,
-            host=_this_host(),
+            host=this_host(),
             pid=os.getpid(),
             boot=boot,
             started_at=now,
@@ -285,31 +278,6 @@ class Worklist:
                     row.beats, row.beat_at = row.beats + 1, _now()
             except Exception:
                 continue  # the database is away (the others cannot look either); the next beat
-
-
-@dataclass
-class _Watch:
-    """What this process has seen of the others' beats."""
-
-    seen: dict[int, tuple[int, float]] = field(default_factory=dict)
-    looked_at: float = 0.0
-
-    def dead(self, workers: Sequence[WorkerRow]) -> list[WorkerRow]:
-        now = time.monotonic()
-        if now - self.looked_at > DEAD_AFTER_S / 2:
-            self.seen.clear()  # nobody looked for a while (database away): nobody could beat either
-        self.looked_at = now
-        there = {worker.id for worker in workers}
-        self.seen = {worker: seen for worker, seen in self.seen.items() if worker in there}
-        dead = []
-        for worker in workers:
-            beats, since = self.seen.get(worker.id, (-1, now))
-            if beats != worker.beats:
-                self.seen[worker.id] = worker.beats, now
-                since = now
-            if is_gone(worker) or now - since > DEAD_AFTER_S:
-                dead.append(worker)
-        return dead
 
 
 def _give_back(session: Session, worker: int) -> int:
@@ -359,36 +327,6 @@ def _quarantine(row: OutcomeRow, reason: str) -> None:
 def _one_at_a_time(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
-
-
-def _this_host() -> str:
-    """Name of the host; on Linux also which start of it, and which process numbers are meant."""
-    parts = [platform.node()]
-    try:
-        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        parts.append(os.readlink("/proc/self/ns/pid"))  # noqa: PTH115 - not a path
-    except OSError:
-        pass
-    return " ".join(parts)
-
-
-def _process(pid: int) -> str | None:
-    """When the process of this number began, in ticks since the host's start; None: there is none.
-
-    Empty where the system does not tell (no Linux): then only beats count.
-    """
-    if not Path("/proc/self/stat").exists():
-        return ""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if state == "Z" else fields[18]
-
-
-def is_gone(worker: WorkerRow) -> bool:
-    """Whether a worker of this host lives no more; of other hosts only their beats tell."""
-    return worker.host == _this_host() and _process(worker.pid) != worker.boot
 
 
 def _now() -> datetime:

@@ -24,7 +24,7 @@ LAYERS = [
         "rounding",
         "paths",
     },
-    {"durations", "turn_taking", "manifest", "remote"},
+    {"durations", "turn_taking", "manifest", "remote", "signs_of_life"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
     {"minilm"},

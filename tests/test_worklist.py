@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from pipeline import signs_of_life
 from pipeline import worklist as worklist_module
 from pipeline.find import Found
+from pipeline.signs_of_life import DEAD_AFTER_S
 from pipeline.store import Store
 from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
-from pipeline.worklist import DEAD_AFTER_S, Lined, Relieved, Worklist, open_batch
+from pipeline.worklist import Lined, Relieved, Worklist, open_batch
 
 ROOT = Path(__file__).parent.parent
 
@@ -130,11 +132,11 @@ def test_a_killed_process_is_relieved_at_once(store, batch, database_url):
 
 def test_a_silent_worker_elsewhere_is_relieved_by_our_own_clock(store, batch, monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(worklist_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(signs_of_life.time, "monotonic", lambda: now[0])
     with Worklist(store, batch) as mine, Worklist(store, batch) as theirs:
         mine.add([lined("a")])
         assert theirs.claim()
-        monkeypatch.setattr(worklist_module, "_this_host", lambda: "another host")
+        monkeypatch.setattr(signs_of_life, "this_host", lambda: "another host")
         for _ in range(10):  # silent, but not for long enough
             now[0] += DEAD_AFTER_S / 11
             assert mine.rescue() == []
@@ -151,11 +153,11 @@ def test_a_silent_worker_elsewhere_is_relieved_by_our_own_clock(store, batch, mo
 def test_nobody_dies_while_nobody_could_look(store, batch, monkeypatch):
     """A database that was away kept the others from beating, too."""
     now = [1000.0]
-    monkeypatch.setattr(worklist_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(signs_of_life.time, "monotonic", lambda: now[0])
     with Worklist(store, batch) as mine, Worklist(store, batch) as theirs:
         mine.add([lined("a")])
         assert theirs.claim()
-        monkeypatch.setattr(worklist_module, "_this_host", lambda: "another host")
+        monkeypatch.setattr(signs_of_life, "this_host", lambda: "another host")
         assert mine.rescue() == []
         now[0] += 10 * DEAD_AFTER_S
         assert mine.rescue() == []
