@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import httpx
 import typer
 
 from pipeline.errors import CallscoreError, SettingsError
@@ -119,12 +120,20 @@ def automations(
 
     from flows.automations import alert_by_webhook, end_dead_runs
 
-    if not PREFECT_API_URL.value():
+    server = PREFECT_API_URL.value()
+    if not server:
         typer.echo("callscore: PREFECT_API_URL: not set; name your Prefect server", err=True)
         raise typer.Exit(2)
-    made = [end_dead_runs()]
-    if webhook is not None:
-        made.append(alert_by_webhook(webhook))
+    if webhook is not None and not webhook.startswith(("http://", "https://")):
+        typer.echo("callscore: --webhook: expected an address such as https://…", err=True)
+        raise typer.Exit(2)
+    try:
+        made = [end_dead_runs()]
+        if webhook is not None:
+            made.append(alert_by_webhook(webhook))
+    except httpx.TransportError:
+        typer.echo(f"callscore: PREFECT_API_URL: nobody answers at {server}; start it", err=True)
+        raise typer.Exit(2) from None
     for automation in made:
         typer.echo(f"made: {automation.name}")
 

@@ -68,7 +68,7 @@ class Announcer:
         def tell() -> None:
             with get_client(sync_client=True) as client:
                 if client.read_flow_run(run).state_type == StateType.RUNNING:
-                    message = f"its process died; {worker.recordings} calls wait again"
+                    message = f"its process died; calls that it had in hand: {worker.recordings}"
                     crashed: State[Any] = Crashed(message=message)
                     client.set_flow_run_state(run, crashed, force=True)
 

@@ -11,7 +11,7 @@ from pipeline.audio import SHARE_AWAY, sha256_of
 from pipeline.call import judge
 from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
-from pipeline.errors import CallscoreError, StorageError, TransientError
+from pipeline.errors import CallscoreError, RecordingError, StorageError, TransientError
 from pipeline.find import Found, at_hand
 from pipeline.metadata import make_metadata, read_fields
 from pipeline.paths import printable
@@ -66,6 +66,9 @@ def score_one(found: Found, batch: Batch) -> Outcome:
             return keep(batch.id, path, "failed", reason_of(error, path))
         reason = f"{path}: {error.strerror}; see that the share is there"
         raise StorageError(reason) from None
+    except RecordingError as error:
+        reason = reason_of(error, path)
+        return keep(batch.id, path, "failed", reason, hopeless_for=code_version())
     except Exception as error:
         return keep(batch.id, path, "failed", reason_of(error, path))
 

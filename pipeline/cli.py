@@ -152,28 +152,39 @@ def metrics(
 @app.command()
 def outcomes(
     batch: Annotated[int | None, typer.Argument(help="Number of the batch; else the last.")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one outcome a line (JSONL) and nothing else.")
+    ] = False,
     db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
 ) -> None:
     """List what a batch did with each recording: scored, failed or skipped, and why.
+
+    The number is the one that logs and Prefect know the recording by.
 
     \b
     Examples:
       callscore outcomes
       callscore outcomes 12
+      callscore outcomes --json | jq 'select(.status == "failed")'
     """
     with _bad_arguments():
         settings = load_settings(db_url=db)
         from rich.console import Console
 
-        from pipeline.report import outcomes_table
+        from pipeline.report import outcomes_lines, outcomes_table
         from pipeline.store import Store
 
         with Store(settings.database_url) as store:
             number = batch if batch is not None else store.last_batch()
             listed = [] if number is None else store.outcomes(number)
     if number is None or not listed:
-        typer.echo("nothing to list: no such batch, or nothing scored yet", err=True)
+        typer.echo(
+            "nothing to list: no such batch, or nothing done yet (callscore status)", err=True
+        )
         raise typer.Exit(SOME_FAILED)
+    if json:
+        typer.echo(outcomes_lines(listed))
+        return
     Console().print(outcomes_table(number, listed))
 
 

@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest, start_http_ser
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from pipeline.errors import CallscoreError
 from pipeline.status import batch_status, totals
 from pipeline.store import STATUSES, Store
 from pipeline.worklist import WAITING, WORKING
@@ -19,6 +20,16 @@ class CallscoreCollector(Collector):
         self._store = store
 
     def collect(self) -> Iterator[Metric]:
+        up = "1 when the database answers; 0: it does not, and there are no other figures."
+        try:
+            figures = [*self._figures(), *self._last_batch()]
+        except CallscoreError:
+            yield GaugeMetricFamily("callscore_up", up, value=0)
+            return
+        yield GaugeMetricFamily("callscore_up", up, value=1)
+        yield from figures
+
+    def _figures(self) -> Iterator[Metric]:
         now = totals(self._store)
         calls = CounterMetricFamily(
             "callscore_calls", "Recordings that batches were through with.", labels=["outcome"]
@@ -46,9 +57,8 @@ class CallscoreCollector(Collector):
             value=_age_s(now.oldest_waiting_at),
         )
         yield GaugeMetricFamily(
-            "callscore_workers", "Worker processes that are alive.", value=now.workers
+            "callscore_workers", "Flow runs at work that are alive.", value=now.workers
         )
-        yield from self._last_batch()
 
     def _last_batch(self) -> Iterator[Metric]:
         number = self._store.last_batch()

@@ -3,9 +3,10 @@
 The page quotes calls: it is for the user's own eyes and only its owner may read the file.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -124,6 +125,11 @@ def outcomes_table(batch: int, outcomes: Sequence[Outcome]) -> Table:
         row = Text(outcome.path), _score(outcome.score), Text(outcome.reason or "")
         table.add_row(str(outcome.number or ""), outcome.status, *row)
     return table
+
+
+def outcomes_lines(outcomes: Sequence[Outcome]) -> str:
+    """One JSON object a path."""
+    return "\n".join(json.dumps(asdict(outcome), ensure_ascii=False) for outcome in outcomes)
 
 
 def answers_table(result: Mapping[str, Any]) -> Table:

@@ -51,7 +51,7 @@ def _lines(found: BatchStatus) -> Iterator[str]:
     if found.finished_at is not None:
         end = f"to {found.finished_at:%H:%M} UTC, {_length(found.took_s)}"
     elif found.workers:
-        end = f"UTC, still running ({found.workers} at work)"
+        end = f"UTC, still running (workers: {found.workers})"
     elif found.can_go_on:
         end = "UTC, not finished and nobody is at work; start it again, it goes on where it was"
     else:

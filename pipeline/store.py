@@ -287,14 +287,20 @@ class Store:
         status: Status,
         reason: str | None = None,
         result_id: int | None = None,
+        hopeless_for: str | None = None,
     ) -> Outcome:
         """Stores what became of a path in a batch.
 
         A second outcome replaces the first, but what the batch has scored stays scored.
+        ``hopeless_for``: the version of the code that need not try this content again.
         """
-        return self.write_once(
-            lambda session: _put_outcome(session, batch, path, status, reason, result_id)
-        )
+
+        def write(session: Session) -> Outcome:
+            return _put_outcome(
+                session, batch, path, status, reason, result_id, hopeless_for=hopeless_for
+            )
+
+        return self.write_once(write)
 
     def outcomes(self, batch: int) -> list[Outcome]:
         """The outcomes of a batch by path: threads make them in any order."""
@@ -421,6 +427,7 @@ def _put_outcome(
     reason: str | None = None,
     result_id: int | None = None,
     took_s: float | None = None,
+    hopeless_for: str | None = None,
 ) -> Outcome:
     row = session.scalar(
         select(OutcomeRow).where(OutcomeRow.batch == batch, OutcomeRow.path == path)
@@ -431,7 +438,7 @@ def _put_outcome(
     elif row.status == "scored" and status != "scored":
         return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
     row.status, row.reason, row.result = status, reason, result_id
-    row.at, row.worker, row.took_s = _now(), None, took_s
+    row.at, row.worker, row.took_s, row.hopeless_for = _now(), None, took_s, hopeless_for
     session.flush()
     return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
 

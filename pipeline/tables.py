@@ -222,3 +222,5 @@ class OutcomeRow(Base):
     crashes: Mapped[int] = mapped_column(default=0)
     """How often a process died that was scoring it."""
     took_s: Mapped[float | None] = mapped_column(default=None)
+    hopeless_for: Mapped[str | None] = mapped_column(default=None)
+    """The version of the code that need not try this content again: it is at fault itself."""

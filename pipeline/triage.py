@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from pipeline import audio
 from pipeline.batch import SCORED_ALREADY, Batch, scored_before
+from pipeline.codeversion import code_version
 from pipeline.errors import StorageError, TransientError
 from pipeline.find import Found, at_hand, stamp_of
 from pipeline.store import Store
@@ -47,9 +48,9 @@ def _triage(found: Found, path: str, batch: Batch, risk_of: Callable[[Path], flo
     with at_hand(found, audio=seen is None) as here:
         sha256 = audio.sha256_of(here.path) if seen is None else seen.recording_sha256
         stands = scored_before(here, sha256, batch)
-    quarantined = None if stands is not None else _quarantined(sha256, batch.store)
+    hopeless = None if stands is not None else _hopeless(sha256, batch.store)
     risk = None if seen is None else seen.risk
-    if stands is None and quarantined is None and risk is None:
+    if stands is None and hopeless is None and risk is None:
         with at_hand(found) as here:
             risk = _risk(here.path, risk_of)
     if seen is None or seen.risk != risk:
@@ -65,8 +66,8 @@ def _triage(found: Found, path: str, batch: Batch, risk_of: Callable[[Path], flo
         )
     if stands is not None:
         return Lined(path, found, sha256, status="skipped", reason=SCORED_ALREADY, result_id=stands)
-    if quarantined is not None:
-        return Lined(path, found, sha256, status="skipped", reason=f"quarantined: {quarantined}")
+    if hopeless is not None:
+        return Lined(path, found, sha256, status="skipped", reason=hopeless)
     return Lined(path, found, sha256, risk=risk or 0.0)
 
 
@@ -77,16 +78,17 @@ def _risk(recording: Path, risk_of: Callable[[Path], float]) -> float:
         return UNREADABLE
 
 
-def _quarantined(sha256: str, store: Store) -> str | None:
-    """Why this content is left alone, if it is."""
+def _hopeless(sha256: str, store: Store) -> str | None:
+    """Why this content is left alone, if it is: an earlier batch failed by its fault."""
     last = (
-        select(OutcomeRow.reason)
-        .where(OutcomeRow.recording_sha256 == sha256, OutcomeRow.status == "quarantined")
+        select(OutcomeRow.status, OutcomeRow.reason)
+        .where(OutcomeRow.recording_sha256 == sha256, OutcomeRow.hopeless_for == code_version())
         .order_by(OutcomeRow.id.desc())
         .limit(1)
     )
     with store.read() as session:
-        return session.scalar(last)
+        found = session.execute(last).first()
+    return None if found is None else f"{found.status} already: {found.reason}"
 
 
 def _remember(seen: SeenFileRow, store: Store) -> None:

@@ -15,6 +15,7 @@ from typing import Self
 from sqlalchemy import and_, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
+from pipeline.codeversion import code_version
 from pipeline.find import Found
 from pipeline.signs_of_life import BEAT_EVERY_S, Watch, process_start, this_host
 from pipeline.store import Outcome, Status, Store
@@ -319,7 +320,7 @@ def _close_abandoned(session: Session) -> None:
 
 
 def _quarantine(row: OutcomeRow, reason: str) -> None:
-    row.status = "quarantined"
+    row.status, row.hopeless_for = "quarantined", code_version()
     row.reason = f"{row.path}: {reason}; look at it, then score it by hand: callscore score"
     row.at = _now()
 

@@ -94,6 +94,10 @@ def test_failures_are_listed_and_can_be_listed_again(calls, listener):
     assert "failed" in listed.stdout
     assert "scored" in listed.stdout
     assert run("outcomes", "99").exit_code == 1
+    lines = [json.loads(line) for line in run("outcomes", "--json").stdout.splitlines()]
+    assert [(Path(o["path"]).name, o["status"], o["number"] > 0) for o in lines] == [
+        ("a.wav", "scored", True), ("b.wav", "failed", True), ("c.wav", "scored", True),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_an_unfinished_night_says_what_to_do(store, night):
     ):
         assert part in shown.stdout
     with Worklist(store, night):
-        assert "still running (1 at work)" in run(store, "status").stdout
+        assert "still running (workers: 1)" in run(store, "status").stdout
 
 
 def test_a_good_night(store, make_result):
@@ -100,7 +100,17 @@ def test_metrics_are_prometheus_text(store):
     assert found["callscore_last_batch_calls waiting"] == 1
     began = found["callscore_last_batch_started_timestamp_seconds"]
     assert abs(began - datetime.now(UTC).timestamp()) < 60
-    assert run(store, "metrics").stdout.startswith("# HELP callscore_calls_total")
+    assert run(store, "metrics").stdout.startswith("# HELP callscore_up")
+
+
+def test_metrics_of_a_database_that_is_away(postgres_server):
+    with Store(postgres_server.new_database()) as store:
+        assert values(metrics_text(store))["callscore_up"] == 1
+        postgres_server.stop()
+        try:
+            assert values(metrics_text(store)) == {"callscore_up": 0}
+        finally:
+            postgres_server.start()
 
 
 @pytest.mark.usefixtures("night")

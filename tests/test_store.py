@@ -209,7 +209,8 @@ def test_older_outcomes_live_through_the_migration(settings):
             connection.execute(f"drop index {name}")
         for column in ("source", "recording_sha256", "risk", "worker", "attempts", "crashes"):
             connection.execute(f"alter table outcomes drop column {column}")
-        connection.execute("alter table outcomes drop column took_s")
+        for column in ("took_s", "hopeless_for"):
+            connection.execute(f"alter table outcomes drop column {column}")
         connection.execute("alter table batches drop column open_scope")
         connection.execute("alter table batches drop column scope")
         connection.execute("drop table workers")

@@ -87,7 +87,7 @@ def test_the_run_of_a_dead_worker_is_ended(server, tmp_path, settings):
         time.sleep(0.1)
     assert states[0][0] == "Completed"
     assert states[1][0] == "Crashed"
-    assert "calls wait again" in states[1][1]
+    assert "calls that it had in hand: " in states[1][1]
 
 
 def prefect(server: PrefectServer, *arguments: str, **settings: str) -> str:
@@ -126,3 +126,11 @@ def test_automations_need_a_server(settings, tmp_path):  # noqa: ARG001 - settin
     )
     assert done.returncode == 2
     assert "PREFECT_API_URL: not set" in done.stderr
+    environment |= {"PREFECT_API_URL": "http://127.0.0.1:9/api", "PREFECT_CLIENT_MAX_RETRIES": "0"}
+    for options, says in (([], "nobody answers"), (["--webhook", "chat"], "expected an address")):
+        done = subprocess.run(
+            [*command, *options], cwd=ROOT, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+        assert says in done.stderr

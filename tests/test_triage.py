@@ -12,6 +12,7 @@ from pipeline import triage as triage_module
 from pipeline.audio import SAMPLE_RATE, Recording
 from pipeline.batch import Batch, score_one
 from pipeline.crew import ProcessDied
+from pipeline.errors import RecordingError
 from pipeline.find import Found
 from pipeline.risk import risk_of
 from pipeline.rubric import load_rubrics
@@ -116,7 +117,23 @@ def test_quarantined_content_is_left_alone_under_any_name(batch, store, make_wav
         worklist.crashed(worklist.claim(), "it was killed", most=1)
     copy = look(Found(make_wav(tmp_path / "copy.wav")), replace(batch, id=99))
     assert copy.status == "skipped"
-    assert "quarantined" in str(copy.reason)
+    assert str(copy.reason).startswith("quarantined already: ")
+
+
+def test_what_failed_by_its_own_fault_is_not_tried_every_night(
+    batch, store, make_wav, tmp_path, listener
+):
+    """A recording that is silent stays so; a sidecar with a mistake may be corrected."""
+    silent, unclear = Found(make_wav(tmp_path / "a.wav", 1)), Found(make_wav(tmp_path / "b.wav", 2))
+    listener.fails("a.wav", RecordingError("a.wav: silent"))
+    unclear.path.with_suffix(".json").write_text("{")
+    with Worklist(store, batch.id) as worklist:
+        worklist.add([look(silent, batch), look(unclear, batch)])
+    assert [score_one(found, batch).status for found in (silent, unclear)] == ["failed"] * 2
+    tomorrow = replace(batch, id=store.start_batch("tomorrow"))
+    again = look(silent, tomorrow)
+    assert (again.status, again.reason) == ("skipped", "failed already: a.wav: silent")
+    assert look(unclear, tomorrow).status is None
 
 
 def recording(*channels: np.ndarray) -> Recording:

@@ -43,6 +43,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("crashes", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("took_s", sa.Float(), nullable=True),
+        sa.Column("hopeless_for", sa.Text(), nullable=True),
     ):
         op.add_column("outcomes", column)
     op.create_index("ix_outcomes_recording_sha256", "outcomes", ["recording_sha256"])
