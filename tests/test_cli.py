@@ -97,6 +97,7 @@ def test_failures_are_listed_and_can_be_listed_again(calls, listener):
     lines = [json.loads(line) for line in run("outcomes", "--json").stdout.splitlines()]
     assert [(Path(o["path"]).name, o["status"], o["number"] > 0) for o in lines] == [
         ("a.wav", "scored", True), ("b.wav", "failed", True), ("c.wav", "scored", True),
+        ("gone.wav", "failed", True),
     ]  # fmt: skip
 
 
