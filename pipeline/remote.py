@@ -95,7 +95,7 @@ def _ask(address: str, question: Callable[[Any, str], _T]) -> _T:
     except CallscoreError:
         raise
     except (ImportError, ValueError) as error:
-        raise SettingsError(f"{shown}: {error}; for s3:// pip install callscore[s3]") from None
+        raise SettingsError(f"{shown}: {error}; for s3:// install the package s3fs") from None
     except FileNotFoundError:
         raise RecordingError(f"{shown}: not there; correct the address") from None
     except PermissionError:
