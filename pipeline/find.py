@@ -5,6 +5,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import Literal, Self
 from urllib.parse import quote, unquote_to_bytes
@@ -194,10 +196,39 @@ def _expand_pattern(pattern: str) -> Iterator[Found]:
         recordings, problems = _walk(folder)
         yield from problems
         files += recordings
+    unreadable = list(_unreadable(*_fixed_part(pattern)))
+    yield from unreadable
     yield from map(Found, files)
-    if not files:
+    if not files and not unreadable:
         problem = f"{printable(pattern)}: no recording matches; correct the pattern"
         yield Found(Path(pattern), problem)
+
+
+def _fixed_part(pattern: str) -> tuple[Path, tuple[str, ...]]:
+    """The folder that a pattern starts from, and the parts that match below it."""
+    parts = Path(pattern).parts
+    fixed = tuple(takewhile(lambda part: not glob.has_magic(part), parts))
+    return Path(*fixed), parts[len(fixed) :]
+
+
+def _unreadable(folder: Path, parts: tuple[str, ...]) -> Iterator[Found]:
+    """Folders that a pattern would search and cannot: glob passes over them in silence."""
+    if not parts:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            folders = [Path(e.path) for e in entries if e.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problem = f"{printable(folder)}: folder cannot be read ({error.strerror}); allow it"
+        yield Found(folder, problem)
+        return
+    for inner in sorted(path for path in folders if not path.name.startswith(".")):
+        if parts[0] == "**":
+            yield from _unreadable(inner, parts)
+        elif fnmatch(inner.name, parts[0]):
+            yield from _unreadable(inner, parts[1:])
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Found]]:

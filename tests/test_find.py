@@ -70,6 +70,23 @@ def test_patterns(tree):
     assert names(list(find_recordings([f"{tree}/*"])), tree) == ["a.MP3", "b.wav", "sub/c.opus"]
 
 
+def test_a_folder_that_a_pattern_cannot_search_is_named(tree, monkeypatch):
+    """Root reads everything: the system's refusal is put in."""
+    scan = os.scandir
+
+    def refuses(folder):
+        if Path(os.fspath(folder)).name == "sub":
+            raise PermissionError(13, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", refuses)
+    for pattern in ("**/*.wav", "*/*.wav", "s*/*.wav"):
+        problems = [item for item in find_recordings([f"{tree}/{pattern}"]) if item.problem]
+        assert [item.path.name for item in problems] == ["sub"]
+        assert "cannot be read (Permission denied)" in str(problems[0].problem)
+    assert all(item.problem is None for item in find_recordings([f"{tree}/*.wav"]))
+
+
 def test_a_file_whose_name_looks_like_a_pattern(tree):
     (tree / "x[1].wav").touch()
     assert names(list(find_recordings([f"{tree}/x[1].wav"])), tree) == ["x[1].wav"]
