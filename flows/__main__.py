@@ -9,7 +9,7 @@ from pipeline.errors import CallscoreError, SettingsError
 from pipeline.paths import full_path, printable
 from pipeline.rubric import load_rubric
 from pipeline.settings import Settings, load_settings
-from pipeline.store import Store
+from pipeline.store import NOT_SCORED, Store
 
 app = typer.Typer(
     help="Score recordings under Prefect.",
@@ -60,7 +60,7 @@ def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) ->
         for line in (f"Results: {store.name}", f"Report:  {result['report']}"):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     for outcome in outcomes:
-        if outcome.status in ("failed", "quarantined"):
+        if outcome.status in NOT_SCORED:
             typer.echo(outcome.reason, err=True)
     raise typer.Exit(0 if state.is_completed() else 1)
 

@@ -27,7 +27,7 @@ from prefect.states import Crashed
 
 from pipeline.report import AgentSummary, summarize_agents
 from pipeline.spans import clock
-from pipeline.store import STATUSES, Outcome
+from pipeline.store import NOT_SCORED, STATUSES, Outcome
 from pipeline.worklist import Progress, Relieved
 
 
@@ -85,7 +85,7 @@ class Announcer:
         return self._thread.submit(copy_context().run, _if_server_is_there, tell)
 
     def eta(self, now: Progress) -> str:
-        """ ", about 0:12:00 left", once there is something to judge by."""
+        """In words, to put behind others: about 12:00 left. Empty until there is a rate."""
         worked = now.worked - (self._worked_before or 0)
         if worked <= 0 or not now.left:
             return ""
@@ -128,7 +128,7 @@ def summary(
         mean = "–" if agent.mean_score is None else f"{agent.mean_score:.1f}"
         name = agent.agent_id.replace("|", "\\|")
         lines.append(f"| {name} | {agent.calls} | {mean} | {agent.mean_coverage:.0%} |")
-    failed = [outcome for outcome in outcomes if outcome.status in ("failed", "quarantined")]
+    failed = [outcome for outcome in outcomes if outcome.status in NOT_SCORED]
     if failed:
         lines += ["", "## Failed", ""]
         lines += [f"- {o.number}: `` {o.reason_without_path} ``" for o in failed]

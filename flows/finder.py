@@ -64,7 +64,7 @@ class Finder(threading.Thread):
             self._line_up(
                 self._triage(found)
                 if _stamp(found) == stamp
-                else Lined(found.name, found, status="skipped", reason=STILL_WRITTEN)
+                else Lined(found, status="skipped", reason=STILL_WRITTEN)
                 for found, stamp in young
             )
 

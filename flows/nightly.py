@@ -18,7 +18,6 @@ from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from flows.announce import Announcer, publish
 from flows.finder import Finder
@@ -26,13 +25,14 @@ from flows.tasks import score_call_task
 from pipeline.batch import Batch
 from pipeline.call import listen
 from pipeline.crew import Crew, Order
+from pipeline.database import patient
 from pipeline.engines import SpeechEngines
 from pipeline.errors import TransientError
 from pipeline.paths import full_path
 from pipeline.report import write_report
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings, load_settings
-from pipeline.store import Outcome, Store
+from pipeline.store import NOT_SCORED, Outcome, Store
 from pipeline.worklist import Progress, Worklist, open_batch
 
 GO_ON = "what is done is kept; started again, it goes on where it was"
@@ -75,7 +75,7 @@ def _nightly(paths: list[str], rubric: str | None, hours: float | None) -> State
         outcomes = store.outcomes(batch)
         report = write_report(batch, store, settings)
     publish(batch, outcomes, report)
-    failed = sum(outcome.status in ("failed", "quarantined") for outcome in outcomes)
+    failed = sum(outcome.status in NOT_SCORED for outcome in outcomes)
     message = f"{failed} of {len(outcomes)} recordings failed; batch {batch}"
     data = {"batch": batch, "report": str(report)}
     return Failed(message=message, data=data) if failed else Completed(message=message, data=data)
@@ -100,12 +100,7 @@ class _Night:
 
     def __post_init__(self) -> None:
         self.logger = get_run_logger()
-        self.patient = Retrying(
-            retry=retry_if_exception_type(TransientError),
-            stop=stop_after_delay(self.batch.settings.patience_s),
-            wait=wait_exponential(multiplier=0.1, max=5),
-            reraise=True,
-        )
+        self.patient = patient(self.batch.settings.patience_s, TransientError)
 
     def work(self) -> None:
         """Until nothing waits and nobody works any more."""

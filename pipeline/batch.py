@@ -54,7 +54,7 @@ def score_one(found: Found, batch: Batch) -> Outcome:
         return keep(batch.id, path, found.status, found.problem)
     try:
         with at_hand(found) as here:
-            return _score(here, path, batch)
+            return _score(here, batch)
     except TransientError:
         raise
     except MemoryError:
@@ -75,7 +75,7 @@ def score_one(found: Found, batch: Batch) -> Outcome:
 
 def scored_before(found: Found, sha256: str, batch: Batch) -> int | None:
     """The stored result that scoring a recording would only repeat. Raises PermanentError."""
-    return _look_up(found, found.name, sha256, batch).result_id
+    return _look_up(found, sha256, batch).result_id
 
 
 def give_up(found: Found, error: Exception, batch: int, store: Store) -> Outcome:
@@ -101,10 +101,9 @@ class _LookedUp:
     """The stored result, if it still stands."""
 
 
-def _look_up(found: Found, path: str, sha256: str, batch: Batch) -> _LookedUp:
-    recording = found.path
-    fields = read_fields(recording, batch.settings, found.manifest)
-    metadata = _identify(fields, recording, path, sha256, batch)
+def _look_up(found: Found, sha256: str, batch: Batch) -> _LookedUp:
+    fields = read_fields(found.path, batch.settings, found.manifest)
+    metadata = _identify(fields, found, sha256, batch)
     rubric = batch.rubrics.for_queue(metadata.queue)
     judging = Judging(
         rubric.hash,
@@ -121,11 +120,11 @@ def _look_up(found: Found, path: str, sha256: str, batch: Batch) -> _LookedUp:
     return _LookedUp(metadata, "call_id" in fields, rubric, judging, opinion, stored)
 
 
-def _score(found: Found, path: str, batch: Batch) -> Outcome:
+def _score(found: Found, batch: Batch) -> Outcome:
     began = time.perf_counter()
     sha256 = sha256_of(found.path)
-    known = _look_up(found, path, sha256, batch)
-    store = batch.store
+    known = _look_up(found, sha256, batch)
+    store, path = batch.store, found.name
     if known.result_id is not None:
         return store.keep_outcome(batch.id, path, "skipped", SCORED_ALREADY, known.result_id)
     facts = _facts(found.path, known.metadata, sha256, known.judging.listening_key, batch)
@@ -145,18 +144,16 @@ def _score(found: Found, path: str, batch: Batch) -> Outcome:
     )
 
 
-def _identify(
-    fields: dict[str, Any], recording: Path, path: str, sha256: str, batch: Batch
-) -> Metadata:
+def _identify(fields: dict[str, Any], found: Found, sha256: str, batch: Batch) -> Metadata:
     """The metadata of a recording. Without a call id, known content is the call it was before."""
     if "call_id" not in fields:
-        known = batch.store.find_call(sha256, path)
+        known = batch.store.find_call(sha256, found.name)
         if known is not None:
-            if not fields and known.path != path:
+            if not fields and known.path != found.name:
                 # A bare copy under another name says nothing new about the call.
                 return known.metadata
             fields = fields | {"call_id": known.metadata.call_id}
-    return make_metadata(fields, recording, sha256, batch.settings)
+    return make_metadata(fields, found.path, sha256, batch.settings)
 
 
 def _facts(

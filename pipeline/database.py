@@ -53,6 +53,16 @@ def open_database(url: str, patience_s: float = 0.0) -> tuple[str, Engine]:
     return name, engine
 
 
+def patient(patience_s: float, error: type[Exception]) -> Retrying:
+    """Calls what it is given, and again while that raises ``error``, until patience ends."""
+    return Retrying(
+        retry=retry_if_exception_type(error),
+        stop=stop_after_delay(patience_s),
+        wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT_S),
+        reraise=True,
+    )
+
+
 @contextmanager
 def readable_errors(name: str) -> Iterator[None]:
     """Database errors as ours: what may pass as TransientError, what will not as SettingsError."""
@@ -107,12 +117,7 @@ def _connect_patiently(
     patience_s: float, dialect: Any, _record: Any, arguments: Any, options: Any
 ) -> Any:
     """A connection; a database that is away is tried again until patience ends."""
-    retry = Retrying(
-        retry=retry_if_exception_type(dialect.loaded_dbapi.OperationalError),
-        stop=stop_after_delay(patience_s),
-        wait=wait_exponential(multiplier=0.1, max=LONGEST_WAIT_S),
-        reraise=True,
-    )
+    retry = patient(patience_s, dialect.loaded_dbapi.OperationalError)
     return retry(dialect.connect, *arguments, **options)
 
 

@@ -221,8 +221,7 @@ def _unreadable(folder: Path, parts: tuple[str, ...]) -> Iterator[Found]:
     except FileNotFoundError:
         return
     except OSError as error:
-        problem = f"{printable(folder)}: folder cannot be read ({error.strerror}); allow it"
-        yield Found(folder, problem)
+        yield _closed(folder, error)
         return
     for inner in sorted(path for path in folders if not path.name.startswith(".")):
         if parts[0] == "**":
@@ -236,10 +235,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[Found]]:
     recordings: list[Path] = []
 
     def cannot_enter(error: OSError) -> None:
-        where = Path(error.filename or folder)
-        problems.append(
-            Found(where, f"{printable(where)}: folder cannot be read ({error.strerror}); allow it")
-        )
+        problems.append(_closed(Path(error.filename or folder), error))
 
     for parent, folders, files in os.walk(folder, onerror=cannot_enter):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -261,6 +257,10 @@ def _walk(folder: Path) -> tuple[list[Path], list[Found]]:
             else:
                 recordings.append(path)
     return recordings, problems
+
+
+def _closed(folder: Path, error: OSError) -> Found:
+    return Found(folder, f"{printable(folder)}: folder cannot be read ({error.strerror}); allow it")
 
 
 def _is_recording(name: str) -> bool:

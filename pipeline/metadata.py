@@ -15,11 +15,10 @@ from typing import Any
 
 from pipeline.errors import MetadataError
 from pipeline.manifest import manifest_row
-from pipeline.paths import printable
+from pipeline.paths import MANIFEST, SIDECAR_SUFFIX, printable
 from pipeline.records import Metadata
 from pipeline.settings import Settings
 
-MANIFEST = "manifest.csv"
 FIELDS = tuple(field.name for field in fields(Metadata))
 _LANGUAGE = re.compile(r"([a-z]{2,3})([-_][a-z0-9-]+)?", re.IGNORECASE)
 
@@ -31,14 +30,14 @@ def read_fields(
 
     ``manifest`` is the one that was given to find recordings by, if any.
     """
-    sidecar = recording.with_suffix(".json")
+    sidecar = recording.with_suffix(SIDECAR_SUFFIX)
     if sidecar.is_file():
         return _checked(_read_sidecar(sidecar), printable(sidecar))
-    for place in (manifest, recording.parent / MANIFEST):
-        row = manifest_row(place, recording) if place is not None and place.is_file() else None
+    for place in filter(None, (manifest, recording.parent / MANIFEST)):
+        row = manifest_row(place, recording) if place.is_file() else None
         if row is not None:
             line, values = row
-            return _checked(values, f"{printable(place or MANIFEST)}, line {line}")
+            return _checked(values, f"{printable(place)}, line {line}")
     if settings.filename_pattern is not None:
         match = re.search(settings.filename_pattern, printable(recording.name))
         if match is not None:

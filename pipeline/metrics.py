@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from pipeline.errors import CallscoreError
 from pipeline.status import batch_status, totals
 from pipeline.store import STATUSES, Store
+from pipeline.tables import utc_now
 from pipeline.worklist import WAITING, WORKING
 
 
@@ -103,4 +104,4 @@ def _registry(store: Store) -> CollectorRegistry:
 def _age_s(since: datetime | None) -> float:
     if since is None:
         return 0.0
-    return max(0.0, (datetime.now(UTC).replace(tzinfo=None) - since).total_seconds())
+    return max(0.0, (utc_now() - since).total_seconds())

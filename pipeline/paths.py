@@ -4,6 +4,8 @@ import os
 
 # A file of this machine, as an address.
 LOCAL = "file://"
+# What lies beside a recording and speaks of it (:mod:`pipeline.metadata`).
+SIDECAR_SUFFIX, MANIFEST = ".json", "manifest.csv"
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:

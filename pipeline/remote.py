@@ -15,10 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from pipeline.errors import CallscoreError, RecordingError, SettingsError, StorageError
-from pipeline.paths import printable
-
-# What lies beside a recording and speaks of it (:mod:`pipeline.metadata`).
-SIDECAR_SUFFIX, MANIFEST = ".json", "manifest.csv"
+from pipeline.paths import MANIFEST, SIDECAR_SUFFIX, printable
 
 NO_ROOM = frozenset((errno.ENOSPC, errno.EDQUOT))
 

@@ -3,17 +3,15 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.signs_of_life import DEAD_AFTER_S, is_gone
-from pipeline.store import Store
-from pipeline.tables import BatchRow, CallRow, OutcomeRow, ResultRow, WorkerRow
-from pipeline.worklist import WAITING
-
-NOT_SCORED = ("failed", "quarantined")
+from pipeline.store import NOT_SCORED, Store
+from pipeline.tables import BatchRow, CallRow, OutcomeRow, ResultRow, WorkerRow, utc_now
+from pipeline.worklist import WAITING, count_by_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class BatchStatus:
 
     @property
     def took_s(self) -> float:
-        end = self.finished_at or datetime.now(UTC).replace(tzinfo=None)
+        end = self.finished_at or utc_now()
         return (end - self.started_at).total_seconds()
 
     @property
@@ -65,7 +63,7 @@ def batch_status(store: Store, batch: int) -> BatchStatus | None:
         if row is None:
             return None
         mine = OutcomeRow.batch == batch
-        counts = _counts(session, mine)
+        counts = count_by_status(session, mine)
         audio_s, scoring_s = _seconds(session, mine)
         failures = session.execute(
             select(OutcomeRow.path, OutcomeRow.reason).where(
@@ -95,7 +93,7 @@ def totals(store: Store) -> Totals:
         audio_s, scoring_s = _seconds(session)
         oldest = select(func.min(OutcomeRow.at)).where(OutcomeRow.status == WAITING)
         return Totals(
-            counts=_counts(session),
+            counts=count_by_status(session),
             audio_s=audio_s,
             scoring_s=scoring_s,
             oldest_waiting_at=session.scalar(oldest),
@@ -103,12 +101,7 @@ def totals(store: Store) -> Totals:
         )
 
 
-def _counts(session: Session, *where: object) -> dict[str, int]:
-    counted = select(OutcomeRow.status, func.count()).group_by(OutcomeRow.status)
-    return dict(session.execute(counted.where(*where)).tuples().all())  # type: ignore[arg-type]
-
-
-def _seconds(session: Session, *where: object) -> tuple[float, float]:
+def _seconds(session: Session, *where: ColumnElement[bool]) -> tuple[float, float]:
     """Length of the scored calls, and how long scoring them took."""
     summed = (
         select(func.sum(CallRow.duration_s), func.sum(OutcomeRow.took_s))
@@ -117,12 +110,12 @@ def _seconds(session: Session, *where: object) -> tuple[float, float]:
         .join(CallRow, ResultRow.call == CallRow.id)
         .where(OutcomeRow.status == "scored", OutcomeRow.took_s.is_not(None))
     )
-    audio_s, scoring_s = session.execute(summed.where(*where)).one()  # type: ignore[arg-type]
+    audio_s, scoring_s = session.execute(summed.where(*where)).one()
     return audio_s or 0.0, scoring_s or 0.0
 
 
-def _workers(session: Session, *where: object) -> int:
+def _workers(session: Session, *where: ColumnElement[bool]) -> int:
     """Those that gave a sign of life lately, as far as the clocks of the hosts agree."""
-    lately = datetime.now(UTC).replace(tzinfo=None) - timedelta(seconds=DEAD_AFTER_S)
-    alive = select(WorkerRow).where(WorkerRow.beat_at > lately, *where)  # type: ignore[arg-type]
+    lately = utc_now() - timedelta(seconds=DEAD_AFTER_S)
+    alive = select(WorkerRow).where(WorkerRow.beat_at > lately, *where)
     return sum(not is_gone(worker) for worker in session.scalars(alive))

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, get_args
 
 from sqlalchemy import Executable, case, delete, exc, select
@@ -35,11 +35,14 @@ from pipeline.tables import (
     OutcomeRow,
     ResultRow,
     RubricRow,
+    utc_now,
 )
 
 _T = TypeVar("_T")
 Status = Literal["scored", "failed", "skipped", "quarantined"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+NOT_SCORED: tuple[Status, ...] = ("failed", "quarantined")
+"""Somebody should look."""
 METADATA_FIELDS = tuple(field.name for field in fields(Metadata))
 
 
@@ -109,14 +112,14 @@ class Store:
     def start_batch(self, origin: str) -> int:
         """A new batch; ``origin`` says what started it."""
         with self.write() as session:
-            row = BatchRow(origin=origin, started_at=_now())
+            row = BatchRow(origin=origin, started_at=utc_now())
             session.add(row)
             session.flush()
             return row.id
 
     def finish_batch(self, batch: int) -> None:
         with self.write() as session:
-            session.get_one(BatchRow, batch).finished_at = _now()
+            session.get_one(BatchRow, batch).finished_at = utc_now()
 
     def last_batch(self) -> int | None:
         with self.read() as session:
@@ -155,7 +158,7 @@ class Store:
                         recording_sha256=recording_sha256,
                         listening_key=listening_key,
                         facts_json=facts_to_json(facts),
-                        stored_at=_now(),
+                        stored_at=utc_now(),
                     )
                 )
 
@@ -183,7 +186,7 @@ class Store:
                     listening_key=judging.listening_key,
                     asked=judging.asked or "",
                     opinion_json=opinion_to_json(opinion),
-                    stored_at=_now(),
+                    stored_at=utc_now(),
                 )
             )
 
@@ -238,7 +241,7 @@ class Store:
             if session.scalar(known) is None:
                 session.add(
                     RubricRow(
-                        hash=rubric_hash, files_json=json.dumps(dict(files)), stored_at=_now()
+                        hash=rubric_hash, files_json=json.dumps(dict(files)), stored_at=utc_now()
                     )
                 )
 
@@ -359,7 +362,7 @@ def _put_call(
         "path": path,
         "started_at_utc": _utc(metadata.started_at),
         "duration_s": result.facts.duration_s,
-        "stored_at": _now(),
+        "stored_at": utc_now(),
     }
     if call is None:
         call = CallRow(**values)
@@ -394,7 +397,7 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         "failed_by": card.failed_by,
         "result_json": to_json_line(result),
         "metadata_json": metadata_to_json(result.facts.metadata),
-        "scored_at": _now(),
+        "scored_at": utc_now(),
     }
     if row is None:
         row = ResultRow(**values)
@@ -433,13 +436,14 @@ def _put_outcome(
         select(OutcomeRow).where(OutcomeRow.batch == batch, OutcomeRow.path == path)
     )
     if row is None:
-        row = OutcomeRow(batch=batch, path=path, status=status, reason=None, result=None, at=_now())
+        row = OutcomeRow(
+            batch=batch, path=path, status=status, reason=None, result=None, at=utc_now()
+        )
         session.add(row)
-    elif row.status == "scored" and status != "scored":
-        return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
-    row.status, row.reason, row.result = status, reason, result_id
-    row.at, row.worker, row.took_s, row.hopeless_for = _now(), None, took_s, hopeless_for
-    session.flush()
+    if row.status != "scored" or status == "scored":
+        row.status, row.reason, row.result = status, reason, result_id
+        row.at, row.worker, row.took_s, row.hopeless_for = utc_now(), None, took_s, hopeless_for
+        session.flush()
     return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
 
 
@@ -470,8 +474,3 @@ def _outcomes(session: Session, query: Executable) -> list[Outcome]:
 
 def _utc(started_at: str | None) -> datetime | None:
     return None if started_at is None else started_at_utc(started_at).replace(tzinfo=None)
-
-
-def _now() -> datetime:
-    """UTC without a zone: what both databases store and compare alike."""
-    return datetime.now(UTC).replace(tzinfo=None)

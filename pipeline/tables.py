@@ -6,7 +6,7 @@ the code. *Outcomes* say what a batch did with each path, or that it still waits
 list that *workers* draw from. Change a table only with a migration.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -20,6 +20,11 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
+
+
+def utc_now() -> datetime:
+    """UTC without a zone: what both databases store and compare alike."""
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 class Base(MappedAsDataclass, DeclarativeBase, kw_only=True):

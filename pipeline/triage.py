@@ -25,20 +25,19 @@ def triage(found: Found, batch: Batch, risk_of: Callable[[Path], float]) -> Line
     What is wrong with a recording is left to be found, and said, by the task that scores it.
     Raises TransientError: the database is away.
     """
-    path = found.name
     if found.problem is not None:
-        return Lined(path, found, status=found.status, reason=found.problem)
+        return Lined(found, status=found.status, reason=found.problem)
     try:
-        return _triage(found, path, batch, risk_of)
+        return _triage(found, batch, risk_of)
     except StorageError:
-        return Lined(path, found, risk=UNREADABLE)
+        return Lined(found, risk=UNREADABLE)
     except TransientError:
         raise
     except Exception:
-        return Lined(path, found, risk=UNREADABLE)
+        return Lined(found, risk=UNREADABLE)
 
 
-def _triage(found: Found, path: str, batch: Batch, risk_of: Callable[[Path], float]) -> Lined:
+def _triage(found: Found, batch: Batch, risk_of: Callable[[Path], float]) -> Lined:
     size, modified_ns = stamp_of(found)
     with batch.store.read() as session:
         seen = session.get(SeenFileRow, found.source)
@@ -65,10 +64,10 @@ def _triage(found: Found, path: str, batch: Batch, risk_of: Callable[[Path], flo
             batch.store,
         )
     if stands is not None:
-        return Lined(path, found, sha256, status="skipped", reason=SCORED_ALREADY, result_id=stands)
+        return Lined(found, sha256, status="skipped", reason=SCORED_ALREADY, result_id=stands)
     if hopeless is not None:
-        return Lined(path, found, sha256, status="skipped", reason=hopeless)
-    return Lined(path, found, sha256, risk=risk or 0.0)
+        return Lined(found, sha256, status="skipped", reason=hopeless)
+    return Lined(found, sha256, risk=risk or 0.0)
 
 
 def _risk(recording: Path, risk_of: Callable[[Path], float]) -> float:

@@ -9,17 +9,17 @@ import os
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Self
 
-from sqlalchemy import and_, func, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
 from pipeline.codeversion import code_version
 from pipeline.find import Found
 from pipeline.signs_of_life import BEAT_EVERY_S, Watch, process_start, this_host
 from pipeline.store import Outcome, Status, Store
-from pipeline.tables import BatchRow, OutcomeRow, WorkerRow
+from pipeline.tables import BatchRow, OutcomeRow, WorkerRow, utc_now
 
 MOST_ATTEMPTS = 10
 """So often a recording is taken up anew after its worker died or could not store, last in line."""
@@ -35,13 +35,16 @@ _CLAIM_LOCK = 0x636C6D73
 class Lined:
     """A recording on its way into the work list: what became of it already, or how risky it is."""
 
-    path: str
     found: Found
     recording_sha256: str | None = None
     risk: float = 0.0
     status: Status | None = None
     reason: str | None = None
     result_id: int | None = None
+
+    @property
+    def path(self) -> str:
+        return self.found.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ def open_batch(store: Store, origin: str, scope: str) -> int:
         found = session.scalar(select(BatchRow.id).where(BatchRow.open_scope == scope))
         if found is not None:
             return found
-        row = BatchRow(origin=origin, started_at=_now(), scope=scope, open_scope=scope)
+        row = BatchRow(origin=origin, started_at=utc_now(), scope=scope, open_scope=scope)
         session.add(row)
         session.flush()
         return row.id
@@ -220,13 +223,8 @@ class Worklist:
 
     def progress(self) -> Progress:
         """Counts by status."""
-        counted = (
-            select(OutcomeRow.status, func.count())
-            .where(OutcomeRow.batch == self.batch)
-            .group_by(OutcomeRow.status)
-        )
         with self._store.read() as session:
-            return Progress(dict(session.execute(counted).tuples().all()))
+            return Progress(count_by_status(session, OutcomeRow.batch == self.batch))
 
     def close(self) -> bool:
         """Ends the batch if nothing waits or is in work; False if something is."""
@@ -238,7 +236,7 @@ class Worklist:
             if session.scalar(unfinished.limit(1)) is not None:
                 return False
             batch = session.get_one(BatchRow, self.batch)
-            batch.finished_at, batch.open_scope = batch.finished_at or _now(), None
+            batch.finished_at, batch.open_scope = batch.finished_at or utc_now(), None
             _close_abandoned(session)
             return True
 
@@ -249,14 +247,14 @@ class Worklist:
             status=item.status or WAITING,
             reason=item.reason,
             result=item.result_id,
-            at=_now(),
+            at=utc_now(),
             source=item.found.source,
             recording_sha256=item.recording_sha256,
             risk=item.risk,
         )
 
     def _row_of_mine(self) -> WorkerRow:
-        boot, now = process_start(os.getpid()) or "", _now()
+        boot, now = process_start(os.getpid()) or "", utc_now()
         return WorkerRow(
             batch=self.batch,
             host=this_host(),
@@ -276,9 +274,15 @@ class Worklist:
                         row = self._row_of_mine()
                         row.id = self._worker
                         session.add(row)
-                    row.beats, row.beat_at = row.beats + 1, _now()
+                    row.beats, row.beat_at = row.beats + 1, utc_now()
             except Exception:
                 continue  # the database is away (the others cannot look either); the next beat
+
+
+def count_by_status(session: Session, *where: ColumnElement[bool]) -> dict[str, int]:
+    """How many recordings are where."""
+    counted = select(OutcomeRow.status, func.count()).where(*where).group_by(OutcomeRow.status)
+    return dict(session.execute(counted).tuples().all())
 
 
 def _give_back(session: Session, worker: int) -> int:
@@ -308,7 +312,7 @@ def _close_abandoned(session: Session) -> None:
     abandoned = session.scalars(
         select(BatchRow).where(
             BatchRow.open_scope.is_not(None),
-            BatchRow.started_at < _now() - ABANDONED_AFTER,
+            BatchRow.started_at < utc_now() - ABANDONED_AFTER,
             ~worked_on.exists(),
         )
     ).all()
@@ -316,19 +320,15 @@ def _close_abandoned(session: Session) -> None:
         left = OutcomeRow.batch == batch.id, OutcomeRow.status.in_((WAITING, WORKING))
         values = {"status": "skipped", "reason": ABANDONED, "worker": None}
         session.execute(update(OutcomeRow).where(*left).values(**values))
-        batch.finished_at, batch.open_scope = _now(), None
+        batch.finished_at, batch.open_scope = utc_now(), None
 
 
 def _quarantine(row: OutcomeRow, reason: str) -> None:
     row.status, row.hopeless_for = "quarantined", code_version()
     row.reason = f"{row.path}: {reason}; look at it, then score it by hand: callscore score"
-    row.at = _now()
+    row.at = utc_now()
 
 
 def _one_at_a_time(session: Session) -> None:
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CLAIM_LOCK})
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

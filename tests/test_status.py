@@ -29,7 +29,7 @@ def night(store, make_result, tmp_path) -> int:
     batch = open_batch(store, "nightly flow", "scope")
     paths = [str(tmp_path / f"{name}.wav") for name in "abcde"]
     with Worklist(store, batch) as worklist:
-        worklist.add(Lined(path, Found(tmp_path / path)) for path in paths)
+        worklist.add(Lined(Found(tmp_path / path)) for path in paths)
     for number, path in enumerate(paths[:2]):
         store.keep_scored(
             batch, path, make_result(f"c{number}"), f"{number}" * 64, JUDGING,

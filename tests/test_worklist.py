@@ -34,7 +34,7 @@ def batch(store) -> int:
 
 
 def lined(name: str, risk: float = 0.0, sha256: str | None = None, **more) -> Lined:
-    return Lined(f"/calls/{name}", Found(Path(f"/calls/{name}")), sha256 or name, risk, **more)
+    return Lined(Found(Path(f"/calls/{name}")), sha256 or name, risk, **more)
 
 
 def row(store: Store, name: str) -> OutcomeRow:
