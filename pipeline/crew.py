@@ -27,6 +27,10 @@ from pipeline.rubric import Rubrics
 from pipeline.settings import Settings
 from pipeline.store import Outcome, Store
 
+# oneDNN keeps 1,024 prepared operations, one for each length of input, and calls are all of different
+# lengths: 0.2 MB a call, for nothing.
+ONEDNN_KEEPS = 16
+
 # Looking leaves little behind.
 LOOKS_PER_PROCESS = 1000
 
@@ -135,6 +139,7 @@ def _begin(order: Order) -> None:
     _order = order
     # We are the process of its own; joblib's would leave semaphores behind.
     os.environ["JOBLIB_MULTIPROCESSING"] = "0"
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(ONEDNN_KEEPS))
     # Ctrl-C goes to the whole group: the parent decides what becomes of us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
