@@ -27,8 +27,8 @@ from pipeline.rubric import Rubrics
 from pipeline.settings import Settings
 from pipeline.store import Outcome, Store
 
-# oneDNN keeps 1,024 prepared operations, one for each length of input, and calls are all of different
-# lengths: 0.2 MB a call, for nothing.
+# oneDNN keeps 1,024 prepared operations, one for each length of input, and calls are all of
+# different lengths: 0.2 MB a call, for nothing.
 ONEDNN_KEEPS = 16
 
 # Looking leaves little behind.

@@ -36,7 +36,7 @@ def score(facts: CallFacts, rubric: Rubric) -> Scorecard:
         _result(criterion, _judge(criterion, seen, doubts, blind, rubric))
         for criterion in rubric.criteria
     )
-    uncapped, coverage = _total(results)
+    uncapped, coverage = total(results)
     capped, failed_by = _cap(uncapped, results, seen, rubric)
     return Scorecard(
         rubric=rubric.ref,
@@ -121,7 +121,7 @@ def _result(criterion: Criterion, verdict: Verdict) -> CriterionResult:
     )
 
 
-def _total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
+def total(results: Iterable[CriterionResult]) -> tuple[float | None, float]:
     """Score over the judged criteria, and the share of the applicable weight that was judged."""
     asked = [r for r in results if not r.bonus]
     weight = sum(r.max_points for r in asked if r.points is not None)

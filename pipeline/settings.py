@@ -27,7 +27,7 @@ CONFIG_VARIABLE = "CALLSCORE_CONFIG"
 DEFAULT_CONFIG = Path("callscore.toml")
 
 # A database address may hold a password: its value is never repeated in a message.
-SECRET_KEYS = frozenset({"db_url", "second_opinion_key"})
+SECRET_KEYS = frozenset({"db_url", "second_opinion_key", "site_secret"})
 
 
 class Settings(BaseSettings):
@@ -109,6 +109,17 @@ class Settings(BaseSettings):
 
     second_opinion_timeout_s: float = Field(120.0, gt=0)
     """So long an answer is waited for, twice."""
+
+    site_url: str | None = Field(None, pattern=r"^https?://[^/?#@]+$")
+    """Address under which people reach the review site, such as ``https://calls.example.com``; None:
+    the host and port that it listens on."""
+
+    site_secret: SecretStr | None = Field(None, min_length=32)
+    """What signs the cookies of the review site; None: made once and kept in data_dir."""
+
+    dispute_days: int = Field(7, ge=0, le=365)
+    """So long after it was scored an agent may dispute an answer. Averages count a call when that
+    time is over; 0: at once."""
 
     filename_pattern: str | None = None
     """Regular expression with named groups (``(?P<agent_id>...)``) that reads metadata from file

@@ -26,6 +26,7 @@ from pipeline.result import (
     opinion_to_json,
     to_json_line,
 )
+from pipeline.standing import refresh
 from pipeline.tables import (
     AnswerRow,
     BatchRow,
@@ -37,6 +38,7 @@ from pipeline.tables import (
     RubricRow,
     utc_now,
 )
+from pipeline.words import keep_words
 
 _T = TypeVar("_T")
 Status = Literal["scored", "failed", "skipped", "quarantined"]
@@ -419,6 +421,9 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         )
         for criterion in card.criteria
     )
+    session.flush()
+    refresh(session, call.id)
+    keep_words(session, call.id, (turn.text for turn in result.facts.turns))
     return row.id
 
 

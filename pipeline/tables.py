@@ -86,7 +86,7 @@ class ResultRow(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
-    call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"))
+    call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
     rubric_id: Mapped[str]
     rubric_version: Mapped[str]
     rubric_hash: Mapped[str]
@@ -144,6 +144,8 @@ class AnswerRow(Base):
     points: Mapped[float | None]
     max_points: Mapped[float]
     confidence: Mapped[float]
+    corrected: Mapped[str | None] = mapped_column(default=None)
+    """The answer that a person gave instead, where one did and this is the call's newest result."""
 
 
 class BatchRow(Base):

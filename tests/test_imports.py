@@ -24,6 +24,7 @@ LAYERS = [
         "rounding",
         "paths",
     },
+    {"review_tables", "words"},
     {"durations", "turn_taking", "manifest", "remote", "signs_of_life"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
@@ -36,6 +37,7 @@ LAYERS = [
     {"separate"},
     {"flags", "engines", "findings", "certainty"},
     {"score", "sound", "risk"},
+    {"standing"},
     {"second_opinion", "store", "training"},
     {"call"},
     {"archive", "batch", "report", "doctor", "worklist"},

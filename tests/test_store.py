@@ -2,16 +2,20 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event
 
 from pipeline.errors import SettingsError, TransientError
 from pipeline.records import CallResult
+from pipeline.result import to_json_line
 from pipeline.store import Judging, Store
 from pipeline.tables import Base
 
@@ -106,8 +110,11 @@ def test_nothing_half_written(store, settings, make_result):
 @pytest.mark.usefixtures("store")
 def test_migrations_make_the_tables_of_the_code(settings):
     engine = create_engine(settings.database_url)
+    # SQLAlchemy knows nothing of full-text tables.
+    plain = {"include_name": lambda name, *_: not str(name).startswith("call_words")}
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        context = MigrationContext.configure(connection, opts=plain)
+        assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
 
 
@@ -198,24 +205,48 @@ def test_a_database_that_is_away_is_waited_for(postgres_server):
         assert hasty.last_batch() is None
 
 
+def database_at(revision: str, url: str) -> sqlite3.Connection:
+    """A database as an older callscore left it, at that step of the migrations."""
+    Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True)
+    config = Config()
+    config.set_main_option("script_location", "pipeline:migrations")
+    config.set_main_option("path_separator", "os")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    return sqlite3.connect(url.removeprefix("sqlite:///"))
+
+
 def test_older_outcomes_live_through_the_migration(settings):
     """The work list changed the tables that they are in."""
+    with closing(database_at("0003", settings.database_url)) as old, old:
+        old.execute("insert into batches (id, origin, started_at) values (1, 't', '2026-01-01')")
+        old.execute(
+            "insert into outcomes (batch, path, status, reason, at) "
+            "values (1, '/calls/a.wav', 'failed', 'silent', '2026-01-01')"
+        )
     with Store(settings.database_url) as store:
-        batch = store.start_batch("test")
-        store.keep_outcome(batch, "/calls/a.wav", "failed", "silent")
-    connection = sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))
-    with connection:
-        for name in ("uq_batches_open_scope", "ix_outcomes_recording_sha256", "ix_outcomes_worker"):
-            connection.execute(f"drop index {name}")
-        for column in ("source", "recording_sha256", "risk", "worker", "attempts", "crashes"):
-            connection.execute(f"alter table outcomes drop column {column}")
-        for column in ("took_s", "hopeless_for"):
-            connection.execute(f"alter table outcomes drop column {column}")
-        connection.execute("alter table batches drop column open_scope")
-        connection.execute("alter table batches drop column scope")
-        connection.execute("drop table workers")
-        connection.execute("drop table seen_files")
-        connection.execute("update alembic_version set version_num = '0003'")
-    connection.close()
-    with Store(settings.database_url) as store:
-        assert [(o.path, o.reason) for o in store.outcomes(batch)] == [("/calls/a.wav", "silent")]
+        assert [(o.path, o.reason) for o in store.outcomes(1)] == [("/calls/a.wav", "silent")]
+
+
+def test_older_results_stand_and_are_found_by_their_words(settings, make_result):
+    result = to_json_line(make_result(score=70.0))
+    with closing(database_at("0004", settings.database_url)) as old, old:
+        old.execute(
+            "insert into calls (id, recording_sha256, call_id, call_id_given, path, agent_id, "
+            "stored_at) values (1, 'ab', 'c1', 1, '/calls/a.wav', 'a1', '2026-01-01')"
+        )
+        for number, when in ((1, "2026-01-02 00:00:00.000000"), (2, "2026-01-01 00:00:00.000000")):
+            old.execute(
+                "insert into results (id, call, rubric_id, rubric_version, rubric_hash, "
+                "code_version, listening_key, score, coverage, result_json, scored_at) "
+                "values (?, 1, 'leap', '1', ?, '0', 'e', 70, 0.5, ?, ?)",
+                (number, f"hash-{number}", result, when),
+            )
+    Store(settings.database_url).close()
+    standing = "select result, score, coverage, corrected, disputed from standings"
+    assert rows(settings.database_url, standing) == [(1, 70.0, 0.5, 0, 0)]
+    found = "select rowid from call_words where call_words match 'hello'"
+    assert rows(settings.database_url, found) == [(1,)]

@@ -1,0 +1,141 @@
+"""Who may do what, on which calls. Every route declares one of these; the app will not start else."""
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from fastapi.routing import APIRoute
+from sqlalchemy import ColumnElement, false, select, true
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from pipeline.review.people import Person, Role, find_person, find_token
+from pipeline.review.site import Site
+from pipeline.tables import CallRow
+
+PERMISSIONS: dict[str, frozenset[Role]] = {
+    "see": frozenset({"admin", "qa", "supervisor", "agent"}),
+    "dispute": frozenset({"agent"}),
+    "correct": frozenset({"admin", "qa", "supervisor"}),
+    "export": frozenset({"admin", "qa", "supervisor"}),
+    "calibrate": frozenset({"admin", "qa", "supervisor"}),
+    "customers": frozenset({"admin", "qa", "supervisor"}),
+    "manage": frozenset({"admin"}),
+}
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+class SignInNeeded(HTTPException):
+    """Nobody is signed in."""
+
+    def __init__(self) -> None:
+        super().__init__(401, "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
+
+
+@dataclass(frozen=True)
+class May:
+    """Lets those do it whose role has the permission, by session or by the key of a program."""
+
+    permission: str
+
+    async def __call__(self, request: Request) -> Person:
+        person, scopes = await run_in_threadpool(_who, request)
+        if person is None:
+            raise SignInNeeded
+        allowed = person.role in PERMISSIONS[self.permission]
+        if not allowed or (scopes is not None and self.permission not in scopes):
+            raise HTTPException(403, "This is not yours to see or do; ask an administrator.")
+        if scopes is None:
+            await _check_forgery(request)
+        request.state.person = person
+        return person
+
+
+@dataclass(frozen=True)
+class Anyone:
+    """Lets everybody do it: signing in."""
+
+    async def __call__(self, request: Request) -> Person | None:
+        await _check_forgery(request)
+        person, _ = await run_in_threadpool(_who, request)
+        request.state.person = person
+        return person
+
+
+Viewer = Annotated[Person, Depends(May("see"))]
+Disputer = Annotated[Person, Depends(May("dispute"))]
+Corrector = Annotated[Person, Depends(May("correct"))]
+Exporter = Annotated[Person, Depends(May("export"))]
+Calibrator = Annotated[Person, Depends(May("calibrate"))]
+CustomerViewer = Annotated[Person, Depends(May("customers"))]
+Manager = Annotated[Person, Depends(May("manage"))]
+Visitor = Annotated[Person | None, Depends(Anyone())]
+
+
+def may(person: Person | None, permission: str) -> bool:
+    return person is not None and person.role in PERMISSIONS[permission]
+
+
+def visible(person: Person) -> ColumnElement[bool]:
+    """Which calls a person may see, as a condition on ``calls``."""
+    if person.role in ("admin", "qa"):
+        return true()
+    if person.role == "supervisor":
+        return CallRow.team.in_(person.teams)
+    return CallRow.agent_id == person.agent_id if person.agent_id else false()
+
+
+def find_call(session: Session, number: int, person: Person) -> CallRow:
+    """A call that the person may see. Raises 404 also for those that exist and are not theirs."""
+    row = session.scalar(select(CallRow).where(CallRow.id == number, visible(person)))
+    if row is None:
+        raise HTTPException(404, "There is no such call, or it is not yours to see.")
+    return row
+
+
+def declared_access(route: APIRoute) -> May | Anyone | None:
+    """What a route declares, itself or through what it depends on."""
+    for dependency in _dependencies(route.dependant):
+        if isinstance(dependency.call, May | Anyone):
+            return dependency.call
+    return None
+
+
+def _dependencies(dependant: Any) -> Iterator[Any]:
+    for dependency in dependant.dependencies:
+        yield dependency
+        yield from _dependencies(dependency)
+
+
+def forgery_token(request: Request) -> str:
+    """What a form must send back: another site cannot read it."""
+    token: str = request.session.setdefault("csrf", secrets.token_urlsafe(16))
+    return token
+
+
+async def _check_forgery(request: Request) -> None:
+    if request.method in SAFE_METHODS:
+        return
+    given = request.headers.get("x-csrf-token")
+    if given is None and "form" in request.headers.get("content-type", ""):
+        sent = (await request.form()).get("csrf")
+        given = sent if isinstance(sent, str) else None
+    expected = request.session.get("csrf")
+    if not given or not expected or not secrets.compare_digest(given.encode(), expected.encode()):
+        raise HTTPException(403, "This page was open for too long; go back, reload it, try again.")
+
+
+def _who(request: Request) -> tuple[Person | None, frozenset[str] | None]:
+    """Who asks; with the scopes of the key where a program does."""
+    site: Site = request.app.state.site
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and key:
+        return find_token(site.store, key.strip()) or (None, None)
+    number = request.session.get("person")
+    person = find_person(site.store, number) if isinstance(number, int) else None
+    current = person is not None and person.active
+    if not current or request.session.get("epoch") != person.epoch:  # type: ignore[union-attr]
+        return None, None
+    return person, None

@@ -1,0 +1,58 @@
+"""Pages from templates, with what all of them need: who is signed in, and what they may do."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from jinja2 import Environment
+
+from pipeline import __version__
+from pipeline.review.access import forgery_token, may
+from pipeline.review.site import Site
+from pipeline.templates_environment import environment
+
+STATIC = Path(__file__).parent / "static"
+
+
+def site_of(request: Request) -> Site:
+    """The site that a request came to."""
+    site: Site = request.app.state.site
+    return site
+
+
+def render(request: Request, template: str, status: int = 200, **context: Any) -> Response:
+    """A page; ``context`` is what its template shows."""
+    person = getattr(request.state, "person", None)
+    page = _environment().get_template(f"review/{template}")
+    shared = {
+        "person": person,
+        "may": lambda permission: may(person, permission),
+        "csrf": forgery_token(request),
+        "path": request.url.path,
+        "version": __version__,
+        "said": request.session.pop("said", None),
+    }
+    return HTMLResponse(page.render(shared | context), status)
+
+
+def back_to(request: Request, path: str, said: str | None = None) -> Response:
+    """Sends the browser to a page after a change; ``said`` is shown there once."""
+    if said is not None:
+        request.session["said"] = said
+    return RedirectResponse(path, 303)
+
+
+def address(path: str, query: Mapping[str, object] | None = None) -> str:
+    """A path with its parameters."""
+    return f"{path}?{urlencode(query)}" if query else path
+
+
+@cache
+def _environment() -> Environment:
+    made = environment()
+    made.globals["address"] = address
+    return made

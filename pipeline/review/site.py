@@ -1,0 +1,63 @@
+"""What all pages of the running site share."""
+
+import os
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from pipeline.errors import SettingsError
+from pipeline.settings import Settings
+from pipeline.store import Store
+
+SECRET_FILE = "site-secret"
+TRIES_PER_NAME = RateLimitItemPerMinute(5)
+TRIES_PER_ADDRESS = RateLimitItemPerMinute(20)
+
+
+@dataclass(frozen=True)
+class Site:
+    """The open database, the settings, the secret that signs cookies, the limit on sign-ins."""
+
+    store: Store
+    settings: Settings
+    secret: str
+    _limiter: MovingWindowRateLimiter = field(
+        default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
+    )
+
+    def may_try(self, name: str, address: str) -> bool:
+        """Counts a try to sign in, and says whether it is not one too many."""
+        asked: tuple[tuple[RateLimitItem, str], ...] = (
+            (TRIES_PER_NAME, f"name {name}"),
+            (TRIES_PER_ADDRESS, f"address {address}"),
+        )
+        return all([self._limiter.hit(limit, key) for limit, key in asked])
+
+
+def read_secret(settings: Settings) -> str:
+    """The secret that signs cookies: kept beside the database, for the owner's eyes only.
+
+    Raises SettingsError where it can be neither read nor made.
+    """
+    if settings.site_secret is not None:
+        return settings.site_secret.get_secret_value()
+    path = settings.data_dir.absolute() / SECRET_FILE
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            with NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                with suppress(FileExistsError):  # another server of this folder was first
+                    os.link(file.name, path)
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise SettingsError(
+            f"{path}: cannot be read or made ({error.strerror}); allow it, or set site_secret"
+        ) from None
+

@@ -1,0 +1,180 @@
+"""What stands of a call: its newest result, with the answers that people gave in place of ours.
+
+Kept in one row a call, so that pages can list and average thousands of them.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import yaml
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from pipeline.records import AnswerValue, CriterionResult
+from pipeline.review_tables import ReviewRow, StandingRow
+from pipeline.rubric_file import RubricFile
+from pipeline.score import SHARE, total
+from pipeline.tables import AnswerRow, CallRow, ResultRow, RubricRow
+
+AUTO_FAIL = "failed_by"
+"""Reviewed like a criterion: ``not_applicable`` says that the rule which failed the call does not
+apply to it."""
+LOW_SCORE = "low_score"
+DECISIONS = ("upheld", "rejected", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The totals of a call after corrections, and its flags."""
+
+    score: float | None
+    uncapped_score: float | None
+    coverage: float
+    failed_by: str | None
+    flags: tuple[str, ...]
+
+
+def corrections(history: Iterable[ReviewRow]) -> dict[str, str]:
+    """The answer that people gave to each criterion they corrected; ``history`` in order of time.
+
+    What is disputed but not upheld changes nothing.
+    """
+    return {
+        r.criterion: r.answer for r in history if r.kind in ("corrected", "upheld") and r.answer
+    }
+
+
+def open_disputes(history: Sequence[ReviewRow]) -> list[ReviewRow]:
+    """Disputes that nobody decided on. A correction of the same criterion decides."""
+    waiting: dict[str, ReviewRow] = {}
+    for row in history:
+        if row.kind == "disputed":
+            waiting[row.criterion] = row
+        else:
+            waiting.pop(row.criterion, None)
+    return list(waiting.values())
+
+
+def stand(
+    result: Mapping[str, Any], corrected: Mapping[str, str], rubric: RubricFile | None
+) -> Standing:
+    """Adds a call up again with the corrected answers.
+
+    ``result`` is the documented form, ``rubric`` what judged it (None: it was not stored; then no
+    rule about answers is applied anew). A rule about words or measures that failed the call goes on
+    to do so, unless a reviewer said that it does not apply.
+    """
+    flags = tuple(flag["id"] for flag in result["flags"])
+    if not corrected:
+        totals = (result[key] for key in ("score", "uncapped_score", "coverage", "failed_by"))
+        return Standing(*totals, flags)
+    criteria = [_criterion(found, corrected) for found in result["criteria"]]
+    uncapped, coverage = total(criteria)
+    score, failed_by = _capped(uncapped, criteria, result, corrected, rubric)
+    if rubric is not None:
+        flags = tuple(flag for flag in flags if flag != LOW_SCORE)
+        if score is not None and score < rubric.flags.low_score_below:
+            flags += (LOW_SCORE,)
+    return Standing(score, uncapped, coverage, failed_by, flags)
+
+
+def refresh(session: Session, call: int) -> None:
+    """Brings the row of a call up to date, after it was scored or somebody reviewed it."""
+    newest = (
+        select(ResultRow, CallRow)
+        .join(CallRow, ResultRow.call == CallRow.id)
+        .where(ResultRow.call == call)
+        .order_by(ResultRow.scored_at.desc(), ResultRow.id.desc())
+        .limit(1)
+    )
+    row, call_row = session.execute(newest).one()
+    history = session.scalars(
+        select(ReviewRow).where(ReviewRow.call == call).order_by(ReviewRow.id)
+    ).all()
+    result, corrected = json.loads(row.result_json), corrections(history)
+    known = {criterion["id"] for criterion in result["criteria"]} | {AUTO_FAIL}
+    corrected = {key: answer for key, answer in corrected.items() if key in known}
+    rubric = _rubric(session, row.rubric_hash) if corrected else None
+    standing = stand(result, corrected, rubric)
+    kept = session.get(StandingRow, call)
+    at = call_row.started_at_utc or (kept.at if kept else row.scored_at)
+    session.merge(
+        StandingRow(
+            call=call,
+            result=row.id,
+            at=at,
+            scored_at=row.scored_at,
+            score=standing.score,
+            uncapped_score=standing.uncapped_score,
+            coverage=standing.coverage,
+            failed_by=standing.failed_by,
+            flags=spaced(standing.flags),
+            corrected=len(corrected),
+            disputed=len(open_disputes(history)),
+        )
+    )
+    of_result = update(AnswerRow).where(AnswerRow.result == row.id)
+    if history:
+        session.execute(of_result.values(corrected=None))
+    for criterion, answer in corrected.items():
+        session.execute(of_result.where(AnswerRow.criterion == criterion).values(corrected=answer))
+
+
+def spaced(ids: Iterable[str]) -> str:
+    """Ids in one text, each between two spaces: found by `` id `` in either database."""
+    joined = " ".join(ids)
+    return f" {joined} " if joined else ""
+
+
+def _criterion(found: Mapping[str, Any], corrected: Mapping[str, str]) -> CriterionResult:
+    criterion = CriterionResult(
+        id=found["id"],
+        answer=found["answer"],
+        points=found["points"],
+        max_points=found["max_points"],
+        confidence=found["confidence"],
+        reason="",
+        bonus=found.get("bonus", False),
+    )
+    answer: AnswerValue | None = corrected.get(criterion.id)  # type: ignore[assignment]
+    if answer is None:
+        return criterion
+    share = SHARE.get(answer)
+    points = None if share is None else share * criterion.max_points
+    return replace(criterion, answer=answer, points=points)
+
+
+def _capped(
+    uncapped: float | None,
+    criteria: Sequence[CriterionResult],
+    result: Mapping[str, Any],
+    corrected: Mapping[str, str],
+    rubric: RubricFile | None,
+) -> tuple[float | None, str | None]:
+    failed_by = result["failed_by"]
+    if uncapped is None or (rubric is None and failed_by is None):
+        return uncapped, None
+    lifted = corrected.get(AUTO_FAIL) == "not_applicable"
+    if rubric is None:
+        return (uncapped, None) if lifted else (min(uncapped, result["score"]), failed_by)
+    answers = {criterion.id: criterion.answer for criterion in criteria}
+    applying = [
+        rule for rule in rubric.auto_fail
+        if (rule.criterion is not None and answers.get(rule.criterion) == rule.answer)
+        or (rule.criterion is None and rule.id == failed_by)
+    ]  # fmt: skip
+    applying = [rule for rule in applying if not (lifted and rule.id == failed_by)]
+    if not applying:
+        return uncapped, None
+    lowest = min(applying, key=lambda rule: rule.score_at_most)
+    return min(uncapped, lowest.score_at_most), lowest.id
+
+
+def _rubric(session: Session, rubric_hash: str) -> RubricFile | None:
+    row = session.get(RubricRow, rubric_hash)
+    if row is None:
+        return None
+    text = next(iter(json.loads(row.files_json).values()))
+    return RubricFile.model_validate(yaml.safe_load(text))
