@@ -233,6 +233,35 @@ def rescore(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8600,
+    certificate: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, help="TLS certificate (PEM).")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", exists=True, help="Its private key (PEM).")
+    ] = None,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Serve the review site: see, hear and correct the scored calls in a browser.
+
+    The first start prints a link that makes its reader administrator, once. Others than this
+    machine are served when there are accounts, and over HTTPS only.
+
+    \b
+    Examples:
+      callscore serve
+      callscore serve --host 0.0.0.0 --certificate calls.pem --key calls.key
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.review.serve import serve as run
+
+        run(settings, host, port, certificate, key, typer.echo)
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which device and models will be used, and what is missing.
 

@@ -161,7 +161,7 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
     """Writes the HTML page of a batch and returns where it lies."""
     outcomes = store.outcomes(batch)
     made_at = datetime.now().astimezone()
-    page = _environment().get_template("report.html")
+    page = environment().get_template("report.html")
     folder = settings.data_dir.absolute() / "reports"
     path = folder / f"{made_at:%Y-%m-%d-%H%M%S}-batch-{batch}.html"
     # Workers of one batch may write it at the same moment.
@@ -211,7 +211,8 @@ def _results(outcomes: Sequence[Outcome], store: Store) -> Iterator[dict[str, An
             yield store.result(result_id)
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The HTML templates, with our ways to write times, scores and answers as filters."""
     environment = Environment(
         loader=PackageLoader("pipeline"), autoescape=True, undefined=StrictUndefined
     )

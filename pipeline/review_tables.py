@@ -72,6 +72,7 @@ class PersonRow(Base):
     name: Mapped[str] = mapped_column(unique=True)
     """What they sign in with."""
     role: Mapped[str]
+    created_at: Mapped[datetime]
     teams: Mapped[str] = mapped_column(default="[]")
     """Of a supervisor, as JSON: the teams whose calls they see."""
     agent_id: Mapped[str | None] = mapped_column(default=None)
@@ -80,7 +81,6 @@ class PersonRow(Base):
     oidc_subject: Mapped[str | None] = mapped_column(default=None, unique=True)
     active: Mapped[bool] = mapped_column(default=True)
     epoch: Mapped[int] = mapped_column(default=0)
-    created_at: Mapped[datetime]
 
 
 class InviteRow(Base):

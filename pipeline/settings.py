@@ -111,8 +111,8 @@ class Settings(BaseSettings):
     """So long an answer is waited for, twice."""
 
     site_url: str | None = Field(None, pattern=r"^https?://[^/?#@]+$")
-    """Address under which people reach the review site, such as ``https://calls.example.com``; None:
-    the host and port that it listens on."""
+    """Address under which people reach the review site, such as ``https://calls.example.com``;
+    None: the host and port that it listens on."""
 
     site_secret: SecretStr | None = Field(None, min_length=32)
     """What signs the cookies of the review site; None: made once and kept in data_dir."""

@@ -68,8 +68,13 @@ def stand(
     """
     flags = tuple(flag["id"] for flag in result["flags"])
     if not corrected:
-        totals = (result[key] for key in ("score", "uncapped_score", "coverage", "failed_by"))
-        return Standing(*totals, flags)
+        return Standing(
+            result["score"],
+            result["uncapped_score"],
+            result["coverage"],
+            result["failed_by"],
+            flags,
+        )
     criteria = [_criterion(found, corrected) for found in result["criteria"]]
     uncapped, coverage = total(criteria)
     score, failed_by = _capped(uncapped, criteria, result, corrected, rubric)

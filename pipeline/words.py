@@ -54,4 +54,4 @@ def said(session: Session, query: str) -> ColumnElement[bool]:
             "SELECT rowid FROM call_words WHERE found @@ websearch_to_tsquery('english', :wanted)"
         )
     matching = text(inside).bindparams(wanted=wanted).columns(column("rowid", Integer))
-    return CallRow.id.in_(matching)  # type: ignore[arg-type] - SQLAlchemy takes it
+    return CallRow.id.in_(matching)

@@ -43,7 +43,7 @@ LAYERS = [
     {"archive", "batch", "report", "doctor", "worklist"},
     {"verify", "backtest", "rubric_review", "triage", "crew", "status"},
     {"metrics"},
-    {"score_command", "archive_command", "status_command"},
+    {"score_command", "archive_command", "status_command", "review"},
     {"cli"},
 ]
 # What Prefect and its workers must not load, and what importing the package must not cost.

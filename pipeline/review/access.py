@@ -1,4 +1,4 @@
-"""Who may do what, on which calls. Every route declares one of these; the app will not start else."""
+"""Who may do what, on which calls: every route declares one of these, or the app does not start."""
 
 import secrets
 from collections.abc import Iterator

@@ -118,7 +118,9 @@ def dispute(
         _add(session, reviewed, criterion, "disputed", answer, comment, person)
 
 
-def decide(store: Store, number: int, criterion: str, kind: str, comment: str, person: Person) -> None:
+def decide(
+    store: Store, number: int, criterion: str, kind: str, comment: str, person: Person
+) -> None:
     """A reviewer upholds or rejects an open dispute, or the agent withdraws it."""
     with store.write() as session:
         reviewed = load_reviewed(session, number, person)
@@ -174,7 +176,7 @@ def regression_cases(store: Store, person: Person) -> Iterator[dict[str, Any]]:
     """Calls whose answers people changed, as transcript input with the right answers beside it.
 
     ``callscore score --transcript`` reads them; ``labels`` says what should come out. Disputes that
-    were upheld and corrections both count; what needs the sound is left out.
+    were upheld and corrections both count.
     """
     with store.read() as session:
         numbers = session.scalars(

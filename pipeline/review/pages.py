@@ -11,9 +11,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 
 from pipeline import __version__
+from pipeline.report import environment
 from pipeline.review.access import forgery_token, may
 from pipeline.review.site import Site
-from pipeline.templates_environment import environment
 
 STATIC = Path(__file__).parent / "static"
 

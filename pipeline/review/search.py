@@ -121,7 +121,7 @@ def find_calls(store: Store, wanted: Filter, person: Person) -> FoundCalls:
             snippets = _snippets(session, [standing.result for _, standing in rows], wanted.q)
     total = min(count, COUNTED_TO)
     return FoundCalls(
-        calls=tuple(_found(*row, snippets.get(row[1].result)) for row in rows),
+        calls=tuple(found_call(*row, snippets.get(row[1].result)) for row in rows),
         total=total,
         more=count > COUNTED_TO,
         page=wanted.page,
@@ -239,7 +239,7 @@ def _order(sort: Sort) -> tuple[Any, ...]:
     return StandingRow.at.desc(), StandingRow.call.desc()
 
 
-def _found(call: CallRow, standing: StandingRow, snippet: Snippet | None = None) -> FoundCall:
+def found_call(call: CallRow, standing: StandingRow, snippet: Snippet | None = None) -> FoundCall:
     return FoundCall(
         number=call.id,
         call_id=call.call_id,
@@ -261,7 +261,7 @@ def _found(call: CallRow, standing: StandingRow, snippet: Snippet | None = None)
 
 
 def _exported(call: CallRow, standing: StandingRow, answers: dict[str, str]) -> dict[str, Any]:
-    found = _found(call, standing)
+    found = found_call(call, standing)
     row = {name: getattr(found, name) for name in FoundCall.__slots__ if name != "snippet"}
     row |= {"at": found.at.isoformat(timespec="seconds") + "Z", "flags": " ".join(found.flags)}
     return row | {f"answer_{criterion}": answer for criterion, answer in answers.items()}

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
 
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
@@ -32,11 +32,9 @@ class Site:
 
     def may_try(self, name: str, address: str) -> bool:
         """Counts a try to sign in, and says whether it is not one too many."""
-        asked: tuple[tuple[RateLimitItem, str], ...] = (
-            (TRIES_PER_NAME, f"name {name}"),
-            (TRIES_PER_ADDRESS, f"address {address}"),
-        )
-        return all([self._limiter.hit(limit, key) for limit, key in asked])
+        by_name = self._limiter.hit(TRIES_PER_NAME, f"name {name}")
+        by_address = self._limiter.hit(TRIES_PER_ADDRESS, f"address {address}")
+        return by_name and by_address
 
 
 def read_secret(settings: Settings) -> str:
@@ -60,4 +58,3 @@ def read_secret(settings: Settings) -> str:
         raise SettingsError(
             f"{path}: cannot be read or made ({error.strerror}); allow it, or set site_secret"
         ) from None
-

@@ -1,6 +1,7 @@
 """The review site: what stands of each call, reviews, people, audit, full-text search."""
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -153,7 +154,7 @@ def _take_in(connection: sa.Connection) -> None:
     newest: dict[int, int] = dict(
         connection.execute(
             sa.select(results.c.call, results.c.id).order_by(results.c.scored_at, results.c.id)
-        ).all()
+        ).tuples().all()
     )
     ids = sorted(newest.values())
     for start in range(0, len(ids), CHUNK):
@@ -193,7 +194,10 @@ _RESULT = (
     sa.column("result_json"),
     sa.column("scored_at", sa.DateTime()),
 )
-_CALL = (sa.column("id"), sa.column("started_at_utc", sa.DateTime()))
+_CALL: tuple[sa.ColumnClause[Any], ...] = (
+    sa.column("id"),
+    sa.column("started_at_utc", sa.DateTime()),
+)
 _STANDINGS = sa.table(
     "standings",
     *map(sa.column, ("call", "result", "score", "uncapped_score", "coverage", "failed_by")),

@@ -1,0 +1,87 @@
+"""One's own password and the keys of one's programs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+
+from pipeline.errors import SettingsError
+from pipeline.review import audit
+from pipeline.review.access import PERMISSIONS, Viewer, may
+from pipeline.review.pages import back_to, render, site_of
+from pipeline.review.people import (
+    LONGEST_PASSWORD,
+    change_password,
+    list_tokens,
+    make_token,
+    revoke_token,
+)
+from pipeline.review.routes.signin import begin_session
+
+router = APIRouter(include_in_schema=False)
+
+LONGEST_TOKEN_DAYS = 365
+Password = Annotated[str, Form(max_length=LONGEST_PASSWORD * 4)]
+
+
+@router.get("/account")
+def show_account(request: Request, person: Viewer) -> Response:
+    return _account(request, person)
+
+
+@router.post("/account/password")
+def new_password(request: Request, person: Viewer, old: Password, new: Password) -> Response:
+    site = site_of(request)
+    if not site.may_try(person.name, request.client.host if request.client else ""):
+        raise HTTPException(429, "Too many tries; wait a minute.")
+    try:
+        changed = change_password(site.store, person, old, new)
+    except SettingsError as error:
+        return _account(request, person, 400, problem=str(error))
+    begin_session(request, changed)
+    audit.note(site.store, person, "change", "own password")
+    return back_to(request, "/account", "Your password is changed; other sessions have ended.")
+
+
+@router.post("/account/tokens")
+def new_token(
+    request: Request,
+    person: Viewer,
+    label: Annotated[str, Form(min_length=1, max_length=100)],
+    scopes: Annotated[list[str], Form()],
+    days: Annotated[int, Form(ge=1, le=LONGEST_TOKEN_DAYS)] = 90,
+) -> Response:
+    """The key is shown on this one page."""
+    site = site_of(request)
+    allowed = [scope for scope in PERMISSIONS if scope in scopes and may(person, scope)]
+    if not allowed:
+        return _account(request, person, 400, problem="choose at least one thing it may do")
+    number, key = make_token(site.store, person, label, allowed, days)
+    audit.note(site.store, person, "change", f"made key {number} for {' '.join(allowed)}")
+    return _account(request, person, key=key)
+
+
+@router.post("/account/tokens/{number}/revoke")
+def end_token(request: Request, person: Viewer, number: int) -> Response:
+    site = site_of(request)
+    if not revoke_token(site.store, person, number):
+        raise HTTPException(404, "There is no such key of yours.")
+    audit.note(site.store, person, "change", f"revoked key {number}")
+    return back_to(request, "/account", "The key is revoked.")
+
+
+def _account(
+    request: Request,
+    person: Viewer,
+    status: int = 200,
+    problem: str | None = None,
+    key: str | None = None,
+) -> Response:
+    return render(
+        request,
+        "account.html",
+        status,
+        problem=problem,
+        key=key,
+        tokens=list_tokens(site_of(request).store, person),
+        scopes=[scope for scope in PERMISSIONS if may(person, scope)],
+    )

@@ -1,0 +1,87 @@
+"""Lists of calls, exports of them, and the page of a call."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
+from fastapi.responses import StreamingResponse
+
+from pipeline.report import label
+from pipeline.review import audit, corrections, saved_views
+from pipeline.review.access import Exporter, Viewer
+from pipeline.review.export import FORMATS, export
+from pipeline.review.pages import address, back_to, render, site_of
+from pipeline.review.search import Filter, choices, export_calls, find_calls
+from pipeline.standing import AUTO_FAIL
+from pipeline.tables import utc_now
+
+router = APIRouter(include_in_schema=False)
+
+Wanted = Annotated[Filter, Query()]
+
+
+@router.get("/calls")
+def show_calls(request: Request, person: Viewer, wanted: Wanted) -> Response:
+    site = site_of(request)
+    return render(
+        request,
+        "calls.html",
+        wanted=wanted,
+        found=find_calls(site.store, wanted, person),
+        choices=choices(site.store, person),
+        views=saved_views.list_views(site.store, person),
+        formats=FORMATS,
+    )
+
+
+@router.get("/calls/export.{kind}")
+def export_found(
+    request: Request, person: Exporter, wanted: Wanted, kind: Literal["csv", "json", "parquet"]
+) -> Response:
+    site = site_of(request)
+    audit.note(site.store, person, "export", f"calls as {kind}: {sorted(wanted.query())}")
+    content, media_type = export(export_calls(site.store, wanted, person), kind)
+    name = f"callscore-{utc_now():%Y-%m-%d-%H%M}.{kind}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type=media_type, headers=headers)
+
+
+@router.post("/views")
+def save_view(
+    request: Request,
+    person: Viewer,
+    name: Annotated[str, Form(min_length=1, max_length=100)],
+    query: Annotated[str, Form(max_length=2000)],
+) -> Response:
+    saved_views.save_view(site_of(request).store, person, name, query)
+    return back_to(request, f"/calls?{query}", f"Saved as “{name}”.")
+
+
+@router.post("/views/{number}/remove")
+def remove_view(request: Request, person: Viewer, number: int) -> Response:
+    if not saved_views.remove_view(site_of(request).store, person, number):
+        raise HTTPException(404, "There is no such view of yours.")
+    return back_to(request, "/calls", "Removed.")
+
+
+@router.get("/calls/{number}")
+def show_call(request: Request, person: Viewer, number: int, q: str = "") -> Response:
+    site = site_of(request)
+    with site.store.read() as session:
+        reviewed = corrections.load_reviewed(session, number, person)
+    audit.note(site.store, person, "view", f"call {number}", reviewed.call.call_id)
+    until = corrections.disputable_until(reviewed.standing, site.settings.dispute_days)
+    return render(
+        request,
+        "call.html",
+        reviewed=reviewed,
+        result=reviewed.result,
+        call=reviewed.call,
+        standing=reviewed.standing,
+        answers=corrections.ANSWERS,
+        auto_fail=AUTO_FAIL,
+        disputable_until=until if until > utc_now() else None,
+        q=q,
+        title=f"Call {reviewed.call.call_id}",
+        label=label,
+        back=address("/calls", {"agent": reviewed.call.agent_id}),
+    )

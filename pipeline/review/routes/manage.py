@@ -1,0 +1,117 @@
+"""For administrators: accounts and the audit log."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request, Response
+
+from pipeline.errors import SettingsError
+from pipeline.review import audit
+from pipeline.review.access import Manager
+from pipeline.review.pages import back_to, render, site_of
+from pipeline.review.people import (
+    ROLES,
+    Person,
+    Role,
+    add_person,
+    change_person,
+    find_person,
+    invite,
+    list_people,
+)
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form(max_length=1000)]
+
+
+@router.get("/people")
+def show_people(request: Request, _: Manager) -> Response:
+    return _people(request)
+
+
+@router.post("/people")
+def new_person(
+    request: Request,
+    person: Manager,
+    name: Text,
+    role: Annotated[Role, Form()],
+    teams: Text = "",
+    agent_id: Text = "",
+) -> Response:
+    site = site_of(request)
+    try:
+        added = add_person(site.store, name, role, _lines(teams), agent_id.strip() or None)
+    except SettingsError as error:
+        return _people(request, 400, problem=str(error))
+    audit.note(site.store, person, "change", f"added account {added.id} ({role})")
+    return _people(request, invited=added, code=invite(site.store, added.id))
+
+
+@router.post("/people/{number}")
+def edit_person(
+    request: Request,
+    person: Manager,
+    number: int,
+    role: Annotated[Role, Form()],
+    teams: Text = "",
+    agent_id: Text = "",
+    active: Annotated[bool, Form()] = False,
+) -> Response:
+    site = site_of(request)
+    _known(request, number)
+    try:
+        change_person(
+            site.store, number, role, _lines(teams), agent_id.strip() or None, active=active
+        )
+    except SettingsError as error:
+        return _people(request, 400, problem=str(error))
+    audit.note(site.store, person, "change", f"changed account {number} ({role}, {active=})")
+    return back_to(request, "/people", "Saved.")
+
+
+@router.post("/people/{number}/invite")
+def invite_again(request: Request, person: Manager, number: int) -> Response:
+    """For somebody who lost the first invitation, or the password."""
+    site = site_of(request)
+    invited = _known(request, number)
+    audit.note(site.store, person, "change", f"invited account {number}")
+    return _people(request, invited=invited, code=invite(site.store, number))
+
+
+@router.get("/audit")
+def show_audit(
+    request: Request, _: Manager, before: int | None = None, call_id: str = ""
+) -> Response:
+    log = audit.read_log(site_of(request).store, before, call_id or None)
+    return render(request, "audit.html", log=log, call_id=call_id)
+
+
+def _people(
+    request: Request,
+    status: int = 200,
+    problem: str | None = None,
+    invited: Person | None = None,
+    code: str | None = None,
+) -> Response:
+    site = site_of(request)
+    return render(
+        request,
+        "people.html",
+        status,
+        people=list_people(site.store),
+        roles=ROLES,
+        problem=problem,
+        invited=invited,
+        link=f"{str(request.base_url).rstrip('/')}/welcome#{code}" if code else None,
+    )
+
+
+def _known(request: Request, number: int) -> Person:
+    person = find_person(site_of(request).store, number)
+    if person is None:
+        raise HTTPException(404, "There is no such account.")
+    return person
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
