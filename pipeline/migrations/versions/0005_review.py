@@ -154,7 +154,9 @@ def _take_in(connection: sa.Connection) -> None:
     newest: dict[int, int] = dict(
         connection.execute(
             sa.select(results.c.call, results.c.id).order_by(results.c.scored_at, results.c.id)
-        ).tuples().all()
+        )
+        .tuples()
+        .all()
     )
     ids = sorted(newest.values())
     for start in range(0, len(ids), CHUNK):
