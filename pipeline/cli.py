@@ -262,6 +262,33 @@ def serve(
 
 
 @app.command()
+def causes(
+    days: Annotated[
+        int, typer.Option(min=1, max=366, help="Look through so many days up to the newest call.")
+    ] = 56,
+    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+) -> None:
+    """Group what customers said was the matter, for the page of causes; best run after each night.
+
+    Only what is new is read by the sentence encoder; no speech model runs.
+    """
+    with _bad_arguments():
+        settings = load_settings(db_url=db)
+        from pipeline.causes import find_causes
+        from pipeline.store import Store
+
+        with Store(settings.database_url) as store:
+            run = find_causes(store, days)
+    if run is None:
+        typer.echo("nothing is scored yet: callscore score calls/", err=True)
+        raise typer.Exit(SOME_FAILED)
+    typer.echo(
+        f"{run.causes} causes, with {run.grouped} of {run.statements} statements in {run.calls} "
+        f"calls since {run.since:%d %b %Y}; {run.embedded} statements were new."
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Say what is installed, which device and models will be used, and what is missing.
 

@@ -1,6 +1,6 @@
 """Opening the database: address, connection manners, migrations, errors in plain words."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,9 @@ MIGRATION_LOCK = 0x63616C6C
 _MAY_PASS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError)
 
 
-def open_database(url: str, patience_s: float = 0.0) -> tuple[str, Engine]:
+def open_database(
+    url: str, patience_s: float = 0.0, after_upgrade: Callable[[Connection], None] | None = None
+) -> tuple[str, Engine]:
     """The name to show (without password) and an engine whose tables are up to date.
 
     So long a database that is away or locked is waited for, whenever it is turned to.
@@ -46,7 +48,7 @@ def open_database(url: str, patience_s: float = 0.0) -> tuple[str, Engine]:
         event.listen(engine, "do_connect", partial(_connect_patiently, patience_s))
     try:
         with readable_errors(name):
-            _migrate(engine, name)
+            _migrate(engine, name, after_upgrade)
     except BaseException:
         engine.dispose()
         raise
@@ -135,10 +137,11 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(options.get("sqlite_begin", "BEGIN"))
 
 
-def _migrate(engine: Engine, name: str) -> None:
+def _migrate(engine: Engine, name: str, after_upgrade: Callable[[Connection], None] | None) -> None:
     """Brings the tables up to date, one process at a time."""
     from alembic import command
     from alembic.config import Config
+    from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
     from alembic.util import CommandError
 
@@ -151,6 +154,7 @@ def _migrate(engine: Engine, name: str) -> None:
             lock = text("SELECT pg_advisory_xact_lock(:lock)")
             connection.execute(lock, {"lock": MIGRATION_LOCK})
         config.attributes["connection"] = connection
+        before = MigrationContext.configure(connection).get_current_revision()
         try:
             command.upgrade(config, "head")
         except CommandError:
@@ -158,6 +162,8 @@ def _migrate(engine: Engine, name: str) -> None:
                 f"database {name}: made by a newer callscore (this one knows step {head}); "
                 "upgrade callscore"
             ) from None
+        if before not in (None, head) and after_upgrade is not None:
+            after_upgrade(connection)
 
 
 def _cause(error: exc.SQLAlchemyError) -> str:

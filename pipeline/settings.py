@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,7 +27,10 @@ CONFIG_VARIABLE = "CALLSCORE_CONFIG"
 DEFAULT_CONFIG = Path("callscore.toml")
 
 # A database address may hold a password: its value is never repeated in a message.
-SECRET_KEYS = frozenset({"db_url", "second_opinion_key", "site_secret"})
+SECRET_KEYS = frozenset({"db_url", "oidc_client_secret", "second_opinion_key", "site_secret"})
+
+# Codes and secrets go there: over HTTPS, or no further than this machine.
+OIDC_ISSUER = r"^(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
 
 
 class Settings(BaseSettings):
@@ -117,6 +120,25 @@ class Settings(BaseSettings):
     site_secret: SecretStr | None = Field(None, min_length=32)
     """What signs the cookies of the review site; None: made once and kept in data_dir."""
 
+    oidc_client_id: str | None = Field(None, min_length=1)
+    """Name under which the OpenID provider knows the review site. There, allow the redirect address
+    ``<site_url>/sign-in/oidc/callback``."""
+
+    oidc_client_secret: SecretStr | None = None
+    """The secret that goes with it, if the provider gave one."""
+
+    oidc_issuer: str | None = Field(None, pattern=OIDC_ISSUER)
+    """Address of an OpenID provider through which people may sign in, such as
+    ``https://login.example.com/realms/staff``; None: nothing is asked of any."""
+
+    oidc_name: str = Field("single sign-on", min_length=1, max_length=40)
+    """What people call that provider: the button says "Sign in with …"."""
+
+    oidc_name_claim: str = Field("email", pattern=r"^[A-Za-z_]{1,40}$")
+    """Which of the provider's claims is the name of the account, at the first sign-in; later ones
+    go by the provider's own number of the person. An ``email`` must be verified. Name another, such
+    as ``preferred_username``, only where people cannot choose theirs at the provider."""
+
     dispute_days: int = Field(7, ge=0, le=365)
     """So long after it was scored an agent may dispute an answer. Averages count a call when that
     time is over; 0: at once."""
@@ -127,6 +149,13 @@ class Settings(BaseSettings):
 
     max_duration_s: float = Field(4 * 3600.0, gt=0)
     """Longer recordings are refused: nearly always a line left open or a damaged header."""
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _knows_its_client(cls, issuer: str | None, info: ValidationInfo) -> str | None:
+        if issuer is not None and info.data.get("oidc_client_id") is None:
+            raise ValueError("give oidc_client_id too")
+        return issuer
 
     @field_validator("filename_pattern")
     @classmethod

@@ -9,14 +9,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
+from pipeline.contacts import keep_contact
+from pipeline.day_sums import count_in, count_out
 from pipeline.records import AnswerValue, CriterionResult
 from pipeline.review_tables import ReviewRow, StandingRow
 from pipeline.rubric_file import RubricFile
 from pipeline.score import SHARE, total
-from pipeline.tables import AnswerRow, CallRow, ResultRow, RubricRow
+from pipeline.tables import CallRow, ResultRow, RubricRow
+from pipeline.words import keep_words
 
 AUTO_FAIL = "failed_by"
 """Reviewed like a criterion: ``not_applicable`` says that the rule which failed the call does not
@@ -86,7 +89,7 @@ def stand(
 
 
 def refresh(session: Session, call: int) -> None:
-    """Brings the row of a call up to date, after it was scored or somebody reviewed it."""
+    """Brings up to date what pages show of a call, after it was scored or reviewed."""
     newest = (
         select(ResultRow, CallRow)
         .join(CallRow, ResultRow.call == CallRow.id)
@@ -94,37 +97,55 @@ def refresh(session: Session, call: int) -> None:
         .order_by(ResultRow.scored_at.desc(), ResultRow.id.desc())
         .limit(1)
     )
-    row, call_row = session.execute(newest).one()
-    history = session.scalars(
-        select(ReviewRow).where(ReviewRow.call == call).order_by(ReviewRow.id)
-    ).all()
+    row, call_row = session.execute(newest).tuples().one()
+    in_time = select(ReviewRow).where(ReviewRow.call == call).order_by(ReviewRow.id)
+    history = session.scalars(in_time).all()
     result, corrected = json.loads(row.result_json), corrections(history)
     known = {criterion["id"] for criterion in result["criteria"]} | {AUTO_FAIL}
     corrected = {key: answer for key, answer in corrected.items() if key in known}
     rubric = _rubric(session, row.rubric_hash) if corrected else None
-    standing = stand(result, corrected, rubric)
-    kept = session.get(StandingRow, call)
-    at = call_row.started_at_utc or (kept.at if kept else row.scored_at)
-    session.merge(
-        StandingRow(
-            call=call,
-            result=row.id,
-            at=at,
-            scored_at=row.scored_at,
-            score=standing.score,
-            uncapped_score=standing.uncapped_score,
-            coverage=standing.coverage,
-            failed_by=standing.failed_by,
-            flags=spaced(standing.flags),
-            corrected=len(corrected),
-            disputed=len(open_disputes(history)),
-        )
+    totals = stand(result, corrected, rubric)
+    answers = {
+        found["id"]: corrected.get(found["id"], found["answer"]) for found in result["criteria"]
+    }
+    before = session.get(StandingRow, call, with_for_update=True)
+    standing = StandingRow(
+        call=call,
+        result=row.id,
+        at=call_row.started_at_utc or (before.at if before else row.scored_at),
+        scored_at=row.scored_at,
+        agent_id=call_row.agent_id,
+        team=call_row.team,
+        score=totals.score,
+        uncapped_score=totals.uncapped_score,
+        coverage=totals.coverage,
+        failed_by=totals.failed_by,
+        flags=spaced(totals.flags),
+        answers=spaced(f"{criterion}={answer}" for criterion, answer in answers.items()),
+        corrected=len(corrected),
+        disputed=len(open_disputes(history)),
     )
-    of_result = update(AnswerRow).where(AnswerRow.result == row.id)
-    if history:
-        session.execute(of_result.values(corrected=None))
-    for criterion, answer in corrected.items():
-        session.execute(of_result.where(AnswerRow.criterion == criterion).values(corrected=answer))
+    if before is not None:
+        count_out(session, before)
+    session.merge(standing)
+    count_in(session, standing, call_row.agent_name)
+    keep_words(session, call, (turn["text"] for turn in result["turns"]))
+    keep_contact(session, call_row, standing, result)
+
+
+def take_in(connection: Connection) -> None:
+    """What an older version scored, which kept nothing for the pages."""
+    with Session(connection) as session:
+        missing = (
+            select(ResultRow.call)
+            .where(ResultRow.call.not_in(select(StandingRow.call)))
+            .distinct()
+            .order_by(ResultRow.call)
+        )
+        for call in session.scalars(missing).all():
+            refresh(session, call)
+            session.expire_all()
+        session.flush()
 
 
 def spaced(ids: Iterable[str]) -> str:

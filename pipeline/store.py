@@ -26,7 +26,7 @@ from pipeline.result import (
     opinion_to_json,
     to_json_line,
 )
-from pipeline.standing import refresh
+from pipeline.standing import refresh, take_in
 from pipeline.tables import (
     AnswerRow,
     BatchRow,
@@ -38,7 +38,6 @@ from pipeline.tables import (
     RubricRow,
     utc_now,
 )
-from pipeline.words import keep_words
 
 _T = TypeVar("_T")
 Status = Literal["scored", "failed", "skipped", "quarantined"]
@@ -97,7 +96,7 @@ class Store:
     """
 
     def __init__(self, url: str, patience_s: float = 0.0) -> None:
-        self.name, self._engine = open_database(url, patience_s)
+        self.name, self._engine = open_database(url, patience_s, take_in)
         # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
         # as a reader can find the database changed under it and fail without waiting.
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -423,7 +422,6 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
     )
     session.flush()
     refresh(session, call.id)
-    keep_words(session, call.id, (turn.text for turn in result.facts.turns))
     return row.id
 
 

@@ -52,7 +52,7 @@ class CallRow(Base):
     agent_id: Mapped[str] = mapped_column(index=True)
     agent_name: Mapped[str | None]
     team: Mapped[str | None]
-    customer_id: Mapped[str | None]
+    customer_id: Mapped[str | None] = mapped_column(index=True)
     queue: Mapped[str | None]
     direction: Mapped[str | None]
     started_at: Mapped[str | None]
@@ -144,8 +144,6 @@ class AnswerRow(Base):
     points: Mapped[float | None]
     max_points: Mapped[float]
     confidence: Mapped[float]
-    corrected: Mapped[str | None] = mapped_column(default=None)
-    """The answer that a person gave instead, where one did and this is the call's newest result."""
 
 
 class BatchRow(Base):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sqlalchemy import ColumnElement, Integer, column, text
 from sqlalchemy.orm import Session
 
-from pipeline.tables import CallRow
+from pipeline.review_tables import StandingRow
 
 CREATE = {
     "sqlite": ("CREATE VIRTUAL TABLE call_words USING fts5(words, tokenize='porter unicode61')",),
@@ -54,4 +54,4 @@ def said(session: Session, query: str) -> ColumnElement[bool]:
             "SELECT rowid FROM call_words WHERE found @@ websearch_to_tsquery('english', :wanted)"
         )
     matching = text(inside).bindparams(wanted=wanted).columns(column("rowid", Integer))
-    return CallRow.id.in_(matching)
+    return StandingRow.call.in_(matching)

@@ -13,6 +13,7 @@ from pipeline.records import (
     CallResult,
     CriterionResult,
     Engines,
+    Flag,
     Metadata,
     RubricRef,
     Scorecard,
@@ -53,10 +54,16 @@ def _make_wav() -> Callable[..., Path]:
 def make_result() -> Callable[..., CallResult]:
     """Builds a scored call with one answer met and one that cannot be told."""
 
-    def make(call_id: str = "c1", score: float | None = 80.0, **metadata: Any) -> CallResult:
+    def make(
+        call_id: str = "c1",
+        score: float | None = 80.0,
+        turns: tuple[Turn, ...] = (Turn("agent", "Hello", 0.0, 1.0),),
+        flags: tuple[str, ...] = (),
+        **metadata: Any,
+    ) -> CallResult:
         facts = CallFacts(
             metadata=Metadata(call_id, **metadata),
-            turns=(Turn("agent", "Hello", 0.0, 1.0),),
+            turns=turns,
             engines=Engines("t", "d", "0"),
             recording_sha256="ab" * 32,
             duration_s=9.5,
@@ -65,7 +72,10 @@ def make_result() -> Callable[..., CallResult]:
             CriterionResult("listen_first", "met", 20.0, 20.0, 0.9, "Asked."),
             CriterionResult("solve", "cannot_tell", None, 20.0, 0.0, "Unclear."),
         )
-        card = Scorecard(RubricRef("leap", "1", "rubric-1"), score, score, 0.5, None, answers, ())
+        raised = tuple(Flag(name) for name in flags)
+        card = Scorecard(
+            RubricRef("leap", "1", "rubric-1"), score, score, 0.5, None, answers, raised
+        )
         return CallResult(facts, card)
 
     return make

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException, Request
-from fastapi.routing import APIRoute
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import ColumnElement, false, select, true
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -25,6 +25,8 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "manage": frozenset({"admin"}),
 }
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+LARGEST_NUMBER = 2**31 - 1
+"""Of a row, in both databases; they do not take a larger one."""
 
 
 class SignInNeeded(HTTPException):
@@ -36,20 +38,28 @@ class SignInNeeded(HTTPException):
 
 @dataclass(frozen=True)
 class May:
-    """Lets those do it whose role has the permission, by session or by the key of a program."""
+    """Lets those do it whose role has the permission, by session or by the key of a program.
+
+    ``in_person``: no key will do, whatever its scopes. What makes keys or changes a password must
+    say so, or a key for looking at calls could make itself one for everything.
+    """
 
     permission: str
+    in_person: bool = False
 
     async def __call__(self, request: Request) -> Person:
+        _check_address(request)
         person, scopes = await run_in_threadpool(_who, request)
         if person is None:
             raise SignInNeeded
         allowed = person.role in PERMISSIONS[self.permission]
-        if not allowed or (scopes is not None and self.permission not in scopes):
+        if scopes is not None and (self.in_person or self.permission not in scopes):
+            allowed = False
+        if not allowed:
             raise HTTPException(403, "This is not yours to see or do; ask an administrator.")
         if scopes is None:
             await _check_forgery(request)
-        request.state.person = person
+        request.state.person, request.state.scopes = person, scopes
         return person
 
 
@@ -58,6 +68,7 @@ class Anyone:
     """Lets everybody do it: signing in."""
 
     async def __call__(self, request: Request) -> Person | None:
+        _check_address(request)
         await _check_forgery(request)
         person, _ = await run_in_threadpool(_who, request)
         request.state.person = person
@@ -65,6 +76,7 @@ class Anyone:
 
 
 Viewer = Annotated[Person, Depends(May("see"))]
+InPerson = Annotated[Person, Depends(May("see", in_person=True))]
 Disputer = Annotated[Person, Depends(May("dispute"))]
 Corrector = Annotated[Person, Depends(May("correct"))]
 Exporter = Annotated[Person, Depends(May("export"))]
@@ -78,21 +90,39 @@ def may(person: Person | None, permission: str) -> bool:
     return person is not None and person.role in PERMISSIONS[permission]
 
 
-def visible(person: Person) -> ColumnElement[bool]:
-    """Which calls a person may see, as a condition on ``calls``."""
+def visible(person: Person, of: type[Any] = CallRow) -> ColumnElement[bool]:
+    """What a person may see, as a condition on ``calls`` or a table with their agent and team."""
     if person.role in ("admin", "qa"):
         return true()
     if person.role == "supervisor":
-        return CallRow.team.in_(person.teams)
-    return CallRow.agent_id == person.agent_id if person.agent_id else false()
+        shared: ColumnElement[bool] = of.team.in_(person.teams)
+        return shared
+    own: ColumnElement[bool] = of.agent_id == person.agent_id if person.agent_id else false()
+    return own
 
 
 def find_call(session: Session, number: int, person: Person) -> CallRow:
     """A call that the person may see. Raises 404 also for those that exist and are not theirs."""
-    row = session.scalar(select(CallRow).where(CallRow.id == number, visible(person)))
+    row = None
+    if 0 < number <= LARGEST_NUMBER:
+        row = session.scalar(select(CallRow).where(CallRow.id == number, visible(person)))
     if row is None:
         raise HTTPException(404, "There is no such call, or it is not yours to see.")
     return row
+
+
+def api_routes(app: FastAPI) -> list[APIRoute]:
+    """Every route of the app: ``app.routes`` holds whole routers, not what is in them.
+
+    Raises RuntimeError for one that can say nothing of who may use it (a websocket, a second app).
+    """
+    routes = []
+    for found in iter_route_contexts(app.routes):
+        if isinstance(found.original_route, APIRoute):
+            routes.append(found.original_route)
+        elif found.name != "static":
+            raise RuntimeError(f"a route that cannot say who may use it: {found.path}")
+    return routes
 
 
 def declared_access(route: APIRoute) -> May | Anyone | None:
@@ -113,6 +143,12 @@ def forgery_token(request: Request) -> str:
     """What a form must send back: another site cannot read it."""
     token: str = request.session.setdefault("csrf", secrets.token_urlsafe(16))
     return token
+
+
+def _check_address(request: Request) -> None:
+    """No text that the databases hold has a NUL: PostgreSQL and FTS5 fail over one."""
+    if "\0" in request.url.path or "%00" in request.url.query:
+        raise HTTPException(400, "There is a NUL in this address; leave it out.")
 
 
 async def _check_forgery(request: Request) -> None:

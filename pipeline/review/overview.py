@@ -6,26 +6,35 @@ then its figures are provisional.
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
 from scipy.stats import t as student_t
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from pipeline.criteria import JUDGES
+from pipeline.day_sums import day_number
 from pipeline.review.access import visible
 from pipeline.review.people import Person
-from pipeline.review_tables import StandingRow
-from pipeline.score import SHARE
-from pipeline.tables import AnswerRow, CallRow, utc_now
+from pipeline.review_tables import AgentDayRow, CriterionDayRow, ReviewRow, StandingRow
+from pipeline.tables import utc_now
 
 MIN_CALLS = 10
 """Below this an agent's mean is not shown: an interval from fewer calls is too wide to act on."""
 CONFIDENCE = 0.95
-WEEK = timedelta(days=7)
+EPOCH = date(1970, 1, 1).toordinal()
+DAYS_BEFORE_MONDAY = 3  # 1970-01-01 was a Thursday
+SUMS = (
+    *("calls", "disputed", "scored", "score_sum", "score_squares", "coverage_sum", "flagged"),
+    "failed",
+)
+ORDER = {name: place for place, name in enumerate(JUDGES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +55,17 @@ class Mean:
         if count == 1:
             return cls(1, mean)
         variance = max(0.0, (squares - total * mean) / (count - 1))
-        half = float(student_t.ppf((1 + CONFIDENCE) / 2, count - 1)) * sqrt(variance / count)
+        half = _quantile(count - 1) * sqrt(variance / count)
         return cls(count, mean, max(bounds[0], mean - half), min(bounds[1], mean + half))
 
     @property
     def enough(self) -> bool:
         return self.count >= MIN_CALLS
+
+
+@lru_cache(maxsize=4096)
+def _quantile(degrees_of_freedom: int) -> float:
+    return float(student_t.ppf((1 + CONFIDENCE) / 2, degrees_of_freedom))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +103,13 @@ class Share:
 class Overview:
     """A period at a glance. ``provisional``: so many calls can still be disputed."""
 
-    since: datetime
-    until: datetime
+    since: date
+    until: date
     calls: int
     counted: int
     provisional: int
     everything: Mean
+    trend: tuple[tuple[date, Mean], ...]
     coverage: float
     criteria: tuple[str, ...]
     teams: tuple[Group, ...]
@@ -115,114 +130,138 @@ def overview(
 
     ``provisional`` says whether calls that can still be disputed count; None: only if all can.
     """
-    mine = visible(person)
+    mine, mine_too = visible(person, AgentDayRow), visible(person, CriterionDayRow)
     if agent is not None:
-        mine = and_(mine, CallRow.agent_id == agent)
-    joined = select().select_from(StandingRow).join(CallRow, StandingRow.call == CallRow.id)
-    newest = session.scalar(joined.with_only_columns(func.max(StandingRow.at)).where(mine))
-    until = newest or utc_now()
-    since = (until - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    period = and_(mine, StandingRow.at >= since)
-    settled = and_(
-        StandingRow.scored_at <= utc_now() - timedelta(days=dispute_days),
-        StandingRow.disputed == 0,
-    )
-    calls, counted = session.execute(
-        joined.with_only_columns(func.count(), func.sum(case((settled, 1), else_=0))).where(period)
-    ).one()
-    counted = counted or 0
+        mine = and_(mine, AgentDayRow.agent_id == agent)
+        mine_too = and_(mine_too, CriterionDayRow.agent_id == agent)
+    today = day_number(utc_now())
+    last = session.scalar(select(func.max(AgentDayRow.day)).where(mine))
+    until = today if last is None else last
+    since = until - days + 1
+    settled = today - dispute_days  # scored on that day or before
+    period = and_(mine, AgentDayRow.day >= since)
+    calls, disputed, counted = _counts(session, period, settled)
     if provisional is None:
         provisional = counted == 0
-    counting = and_(period, StandingRow.disputed == 0 if provisional else settled)
-    days_of = _by_day(session, joined, counting)
-    answers = _answers(session, counting)
-    criteria = tuple(dict.fromkeys(criterion for _, _, criterion, _, _ in answers))
-    agents = _groups(days_of, answers, "agent_id")
-    teams = _groups([row for row in days_of if row["team"]], answers, "team")
-    everything = _mean(days_of)
+    if provisional:
+        settled = today + 1
+    rows = _sums(session, and_(period, AgentDayRow.scored_day <= settled))
+    points = _points(
+        session,
+        and_(mine_too, CriterionDayRow.day >= since, CriterionDayRow.scored_day <= settled),
+    )
     return Overview(
-        since=since,
-        until=until,
-        calls=calls,
-        counted=sum(row["calls"] for row in days_of),
-        provisional=calls - counted,
-        everything=everything,
-        coverage=_coverage(days_of),
-        criteria=criteria,
-        teams=tuple(teams),
-        agents=tuple(agents),
+        since=date.fromordinal(EPOCH + since),
+        until=date.fromordinal(EPOCH + until),
+        calls=calls + disputed,
+        counted=sum(row["calls"] for row in rows),
+        provisional=calls + disputed - counted,
+        everything=_mean(rows),
+        trend=_trend(rows),
+        coverage=_coverage(rows),
+        criteria=_by_weight({row["criterion"] for row in points}),
+        teams=tuple(_groups([row for row in rows if row["team"]], points, "team")),
+        agents=tuple(_groups(rows, points, "agent_id")),
         counts_provisional=provisional,
     )
 
 
-def _by_day(session: Session, joined: Any, counting: ColumnElement[bool]) -> list[dict[str, Any]]:
-    """Counts and sums by agent, team and day: all that the figures are made of."""
-    flagged = or_(StandingRow.flags != "", StandingRow.failed_by.is_not(None))
-    day = func.date(StandingRow.at)
+def fingerprint(session: Session, person: Person) -> tuple[Hashable, ...]:
+    """The same as long as the figures of what the person sees are the same; quick to find."""
+    sums = select(func.count(), *(func.sum(getattr(AgentDayRow, name)) for name in SUMS))
+    changed = select(
+        select(func.max(ReviewRow.id)).scalar_subquery(),
+        select(func.max(StandingRow.scored_at)).scalar_subquery(),
+    )
+    of_whom = () if person.role in ("admin", "qa") else (person.teams, person.agent_id)
+    return (
+        of_whom,
+        day_number(utc_now()),
+        *session.execute(sums.where(visible(person, AgentDayRow))).one(),
+        *session.execute(changed).one(),
+    )
+
+
+def _counts(session: Session, period: ColumnElement[bool], settled: int) -> tuple[int, int, int]:
+    """Calls, disputed ones beside them, and how many of the calls can no longer be disputed."""
+    over = case((AgentDayRow.scored_day <= settled, AgentDayRow.calls), else_=0)
+    sums = select(func.sum(AgentDayRow.calls), func.sum(AgentDayRow.disputed), func.sum(over))
+    calls, disputed, counted = session.execute(sums.where(period)).one()
+    return calls or 0, disputed or 0, counted or 0
+
+
+def _sums(session: Session, counting: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """By agent, team and week."""
+    week = ((AgentDayRow.day + DAYS_BEFORE_MONDAY) // 7).label("week")
     rows = session.execute(
-        joined.with_only_columns(
-            CallRow.agent_id,
-            CallRow.team,
-            func.max(CallRow.agent_name).label("name"),
-            day.label("day"),
-            func.count().label("calls"),
-            func.count(StandingRow.score).label("scored"),
-            func.sum(StandingRow.score).label("total"),
-            func.sum(StandingRow.score * StandingRow.score).label("squares"),
-            func.sum(StandingRow.coverage).label("coverage"),
-            func.sum(case((flagged, 1), else_=0)).label("flagged"),
-            func.count(StandingRow.failed_by).label("failed"),
-            func.sum(StandingRow.disputed).label("disputed"),
+        select(
+            AgentDayRow.agent_id,
+            AgentDayRow.team,
+            week,
+            func.max(AgentDayRow.agent_name).label("agent_name"),
+            *(func.sum(getattr(AgentDayRow, name)).label(name) for name in SUMS),
         )
         .where(counting)
-        .group_by(CallRow.agent_id, CallRow.team, day)
+        .group_by(AgentDayRow.agent_id, AgentDayRow.team, week)
     )
-    found = [dict(row) for row in rows.mappings()]
-    for row in found:
-        if isinstance(row["day"], str):  # SQLite has no dates
-            row["day"] = date.fromisoformat(row["day"])
-    return found
+    return [{key: _whole(value) for key, value in row.items()} for row in rows.mappings()]
 
 
-_Answers = list[tuple[str, str | None, str, str, int]]
-
-
-def _answers(session: Session, counting: ColumnElement[bool]) -> _Answers:
-    """How often which answer stands: agent, team, criterion, answer, count."""
-    answer = func.coalesce(AnswerRow.corrected, AnswerRow.answer)
-    counted = (
-        select(CallRow.agent_id, CallRow.team, AnswerRow.criterion, answer, func.count())
-        .select_from(StandingRow)
-        .join(CallRow, StandingRow.call == CallRow.id)
-        .join(AnswerRow, AnswerRow.result == StandingRow.result)
+def _points(session: Session, counting: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """By agent, team and criterion: answers judged, and half points earned."""
+    key = CriterionDayRow.agent_id, CriterionDayRow.team, CriterionDayRow.criterion
+    rows = session.execute(
+        select(
+            *key,
+            func.sum(CriterionDayRow.judged).label("judged"),
+            func.sum(CriterionDayRow.halves).label("halves"),
+        )
         .where(counting)
-        .group_by(CallRow.agent_id, CallRow.team, AnswerRow.criterion, answer)
-        .order_by(func.min(AnswerRow.id))
+        .group_by(*key)
     )
-    return [tuple(row) for row in session.execute(counted)]
+    return [{key: _whole(value) for key, value in row.items()} for row in rows.mappings()]
 
 
-def _groups(days_of: Sequence[dict[str, Any]], answers: _Answers, key: str) -> list[Group]:
-    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in days_of:
-        rows[row[key]].append(row)
-    counts: dict[str, dict[str, dict[str, int]]] = defaultdict(lambda: defaultdict(dict))
-    for agent_id, team, criterion, answer, count in answers:
-        of_group = counts[agent_id if key == "agent_id" else team or ""][criterion]
-        of_group[answer] = of_group.get(answer, 0) + count
-    groups = [_group(name, found, counts[name]) for name, found in sorted(rows.items())]
+def _whole(value: Any) -> Any:
+    """PostgreSQL sums whole numbers to decimals."""
+    return int(value) if isinstance(value, Decimal) else value
+
+
+def _by_weight(criteria: set[str]) -> tuple[str, ...]:
+    """Ours in the order of the rubric, then those of a team's own."""
+    return tuple(sorted(criteria, key=lambda name: (ORDER.get(name, len(ORDER)), name)))
+
+
+def _groups(
+    rows: Sequence[dict[str, Any]], points: Sequence[dict[str, Any]], key: str
+) -> list[Group]:
+    sums: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        sums[row[key]].append(row)
+    earned: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for row in points:
+        of_criterion = earned[row[key]][row["criterion"]]
+        of_criterion[0] += row["judged"]
+        of_criterion[1] += row["halves"]
+    groups = [
+        _group(name, found, earned[name], with_team=key == "agent_id")
+        for name, found in sorted(sums.items())
+    ]
     return _set_apart(groups)
 
 
 def _group(
-    name: str, rows: Sequence[dict[str, Any]], answers: Mapping[str, Mapping[str, int]]
+    name: str,
+    rows: Sequence[dict[str, Any]],
+    earned: Mapping[str, Sequence[int]],
+    *,
+    with_team: bool,
 ) -> Group:
-    weeks: dict[date, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        weeks[row["day"] - timedelta(days=row["day"].weekday())].append(row)
     return Group(
         id=name,
-        name=next((row["name"] for row in rows if row["name"]), None),
+        name=next((row["agent_name"] for row in rows if row["agent_name"]), None)
+        if with_team
+        else None,
         team=next((row["team"] for row in rows if row["team"]), None),
         calls=sum(row["calls"] for row in rows),
         score=_mean(rows),
@@ -230,41 +269,49 @@ def _group(
         flagged=sum(row["flagged"] for row in rows),
         failed=sum(row["failed"] for row in rows),
         disputed=sum(row["disputed"] for row in rows),
-        trend=tuple((week, _mean(found)) for week, found in sorted(weeks.items())),
-        answers={criterion: _share(found) for criterion, found in answers.items()},
+        trend=_trend(rows),
+        answers={
+            criterion: Share(judged, halves / 2 / judged if judged else None)
+            for criterion, (judged, halves) in earned.items()
+        },
     )
 
 
-def _share(counts: Mapping[str, int]) -> Share:
-    judged = sum(counts.get(answer, 0) for answer in SHARE)
-    earned = sum(share * counts.get(answer, 0) for answer, share in SHARE.items())
-    return Share(judged, earned / judged if judged else None)
+def _trend(rows: Iterable[dict[str, Any]]) -> tuple[tuple[date, Mean], ...]:
+    weeks: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        weeks[row["week"]].append(row)
+    return tuple((_monday(week), _mean(found)) for week, found in sorted(weeks.items()))
+
+
+def _monday(week: int) -> date:
+    return date.fromordinal(EPOCH + week * 7 - DAYS_BEFORE_MONDAY)
 
 
 def _mean(rows: Iterable[dict[str, Any]]) -> Mean:
     rows = list(rows)
-    sums = (sum(row[key] or 0 for row in rows) for key in ("scored", "total", "squares"))
-    count, total, squares = sums
-    return Mean.of(count, total, squares, (0.0, 100.0))
+    count, total, squares = (
+        sum(row[name] for row in rows) for name in ("scored", "score_sum", "score_squares")
+    )
+    return Mean.of(count, total / 10, squares / 100, (0.0, 100.0))
 
 
 def _coverage(rows: Sequence[dict[str, Any]]) -> float:
     calls = sum(row["calls"] for row in rows)
-    return sum(row["coverage"] for row in rows) / calls if calls else 0.0
+    return sum(row["coverage_sum"] for row in rows) / 1000 / calls if calls else 0.0
 
 
 def _set_apart(groups: Sequence[Group]) -> list[Group]:
     """Says of each how many are surely better or worse: their intervals do not touch."""
-    told = [g for g in groups if g.score.enough and g.score.low is not None]
-    lows = sorted(g.score.low for g in told if g.score.low is not None)
-    highs = sorted(g.score.high for g in told if g.score.high is not None)
-    return [
-        replace(
-            group,
-            above=bisect_left(highs, group.score.low),
-            below=len(lows) - bisect_right(lows, group.score.high),
-        )
-        if group in told and group.score.low is not None and group.score.high is not None
-        else group
-        for group in groups
-    ]
+    bounds = [(g.score.low, g.score.high) for g in groups if g.score.enough]
+    lows = sorted(low for low, _ in bounds if low is not None)
+    highs = sorted(high for _, high in bounds if high is not None)
+
+    def placed(group: Group) -> Group:
+        low, high = group.score.low, group.score.high
+        if not group.score.enough or low is None or high is None:
+            return group
+        below = len(lows) - bisect_right(lows, high)
+        return replace(group, above=bisect_left(highs, low), below=below)
+
+    return [placed(group) for group in groups]

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
+from markupsafe import Markup
 
 from pipeline import __version__
 from pipeline.report import environment
@@ -31,12 +32,18 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
     shared = {
         "person": person,
         "may": lambda permission: may(person, permission),
-        "csrf": forgery_token(request),
+        # An error begins no session: its cookie would take the place of one not sent along.
+        "csrf": forgery_token(request) if status < 400 or request.session else "",
         "path": request.url.path,
         "version": __version__,
         "said": request.session.pop("said", None),
     }
     return HTMLResponse(page.render(shared | context), status)
+
+
+def part(template: str, **context: Any) -> Markup:
+    """A piece of a page that is the same for everybody who sees the same calls."""
+    return Markup(_environment().get_template(f"review/{template}").render(context))
 
 
 def back_to(request: Request, path: str, said: str | None = None) -> Response:

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pipeline.errors import SettingsError
@@ -26,6 +26,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 INVITE_LASTS = timedelta(days=3)
 SHORTEST_PASSWORD = 12  # characters; NIST SP 800-63B asks for 8 with, 15 without a second factor
 LONGEST_PASSWORD = 200
+LONGEST_NAME = 100
 TOKEN_PREFIX = "callscore_"
 
 
@@ -113,11 +114,16 @@ def change_person(
 
 
 def invite(store: Store, person: int | None) -> str:
-    """A code that lets a person (None: the first administrator) choose a password, once."""
+    """A code that lets a person (None: the first administrator) choose a password, once.
+
+    Who had the account through an OpenID provider has it no longer, until they come by its name.
+    """
     code = secrets.token_urlsafe(24)
     with store.write() as session:
         if person is not None:
             session.execute(delete(InviteRow).where(InviteRow.person == person))
+            theirs = update(PersonRow).where(PersonRow.id == person)
+            session.execute(theirs.values(oidc_subject=None))
         expires_at = utc_now() + INVITE_LASTS
         session.add(InviteRow(code_hash=_digest(code), person=person, expires_at=expires_at))
     return code
@@ -131,7 +137,8 @@ def accept(store: Store, code: str, password: str, name: str = "") -> Person:
     _check_password(password)
     hashed = _hasher().hash(password)
     with store.write() as session:
-        found = session.get(InviteRow, _digest(code))
+        # Locked, so that of two who use it at once the second finds it gone.
+        found = session.get(InviteRow, _digest(code), with_for_update=True)
         if found is None or found.expires_at < utc_now():
             raise SettingsError("this invitation was used or has run out; ask for a new one")
         if found.person is None:
@@ -213,7 +220,7 @@ def find_token(store: Store, key: str) -> tuple[Person, frozenset[str]] | None:
 
 
 def _check(name: str, role: Role, teams: Sequence[str], agent_id: str | None) -> None:
-    if not name or not name.isprintable() or len(name) > 100:
+    if not name or not name.isprintable() or len(name) > LONGEST_NAME:
         raise SettingsError("a name of 1 to 100 printable characters is needed; give one")
     if role not in ROLES:
         raise SettingsError(f"{name}: no such role; choose one of {', '.join(ROLES)}")

@@ -2,21 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
+from pipeline.day_sums import answers_of
 from pipeline.records import AnswerValue
 from pipeline.review.access import visible
 from pipeline.review.people import Person
-from pipeline.review_tables import StandingRow
+from pipeline.review_tables import AgentDayRow, StandingRow
 from pipeline.store import Store
-from pipeline.tables import AnswerRow, CallRow, ResultRow
+from pipeline.tables import CallRow, ResultRow
 from pipeline.words import said, terms
 
 PAGE = 50
@@ -111,11 +112,13 @@ class FoundCalls:
 def find_calls(store: Store, wanted: Filter, person: Person) -> FoundCalls:
     """A page of the calls that match and that the person may see."""
     with store.read() as session:
-        matching = _matching(session, wanted, person)
-        limited = matching.with_only_columns(CallRow.id).limit(COUNTED_TO + 1)
-        count = session.scalar(select(func.count()).select_from(limited.subquery())) or 0
-        on_page = matching.order_by(*_order(wanted.sort)).offset((wanted.page - 1) * PAGE)
-        rows = session.execute(on_page.limit(PAGE)).tuples().all()
+        # The numbers first: they come from an index, and what a page shows from few rows.
+        matching = _matching(session, wanted, person).order_by(*_order(wanted.sort))
+        numbers = session.scalars(matching.limit(COUNTED_TO + 1)).all()
+        count, start = len(numbers), (wanted.page - 1) * PAGE
+        if count > COUNTED_TO and start + PAGE > COUNTED_TO:
+            numbers, start = session.scalars(matching.offset(start).limit(PAGE)).all(), 0
+        rows = _rows(session, numbers[start : start + PAGE])
         snippets: dict[int, Snippet | None] = {}
         if terms(wanted.q):
             snippets = _snippets(session, [standing.result for _, standing in rows], wanted.q)
@@ -135,25 +138,13 @@ def export_calls(store: Store, wanted: Filter, person: Person) -> Iterator[dict[
     while True:
         with store.read() as session:
             matching = _matching(session, wanted, person).order_by(*_order(wanted.sort))
-            rows = session.execute(matching.offset(start).limit(EXPORTED_AT_ONCE)).tuples().all()
-            results = [standing.result for _, standing in rows]
-            answers = standing_answers(session, results)
+            numbers = session.scalars(matching.offset(start).limit(EXPORTED_AT_ONCE)).all()
+            rows = _rows(session, numbers)
         for call, standing in rows:
-            yield _exported(call, standing, answers.get(standing.result, {}))
+            yield _exported(call, standing)
         start += len(rows)
         if len(rows) < EXPORTED_AT_ONCE:
             return
-
-
-def standing_answers(session: Session, results: list[int]) -> dict[int, dict[str, str]]:
-    """Of each result the answers that stand, by criterion."""
-    answers: dict[int, dict[str, str]] = {}
-    rows = session.scalars(
-        select(AnswerRow).where(AnswerRow.result.in_(results)).order_by(AnswerRow.id)
-    )
-    for row in rows:
-        answers.setdefault(row.result, {})[row.criterion] = row.corrected or row.answer
-    return answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,25 +160,41 @@ def choices(store: Store, person: Person) -> Choices:
     """Of the calls that the person may see."""
     with store.read() as session:
 
-        def distinct(column: Any) -> tuple[str, ...]:
-            there = select(column).where(visible(person), column.is_not(None)).distinct()
-            return tuple(sorted(session.scalars(there)))
+        def distinct(column: Any, of: type[Any]) -> tuple[str, ...]:
+            there = select(column).where(visible(person, of), column.is_not(None), column != "")
+            return tuple(sorted(session.scalars(there.distinct())))
 
-        return Choices(distinct(CallRow.team), distinct(CallRow.queue), distinct(CallRow.agent_id))
+        return Choices(
+            teams=distinct(AgentDayRow.team, AgentDayRow),
+            queues=distinct(CallRow.queue, CallRow),
+            agents=distinct(AgentDayRow.agent_id, AgentDayRow),
+        )
 
 
-def _matching(
-    session: Session, wanted: Filter, person: Person
-) -> Select[tuple[CallRow, StandingRow]]:
-    matching = select(CallRow, StandingRow).join(StandingRow, StandingRow.call == CallRow.id)
-    return matching.where(visible(person), *_conditions(session, wanted))
+def _matching(session: Session, wanted: Filter, person: Person) -> Select[tuple[int]]:
+    """The numbers of the calls that match."""
+    matching = select(StandingRow.call).where(visible(person, StandingRow))
+    if any((wanted.call_id, wanted.queue, wanted.customer)):
+        matching = matching.join(CallRow, CallRow.id == StandingRow.call)
+    return matching.where(*_conditions(session, wanted))
+
+
+def _rows(session: Session, numbers: Sequence[int]) -> list[tuple[CallRow, StandingRow]]:
+    """In the order of the numbers."""
+    found = session.execute(
+        select(CallRow, StandingRow)
+        .join(StandingRow, StandingRow.call == CallRow.id)
+        .where(CallRow.id.in_(numbers))
+    ).tuples()
+    by_number = {call.id: (call, standing) for call, standing in found}
+    return [by_number[number] for number in numbers]
 
 
 def _conditions(session: Session, wanted: Filter) -> Iterator[ColumnElement[bool]]:
     equal = (
         (CallRow.call_id, wanted.call_id),
-        (CallRow.agent_id, wanted.agent),
-        (CallRow.team, wanted.team),
+        (StandingRow.agent_id, wanted.agent),
+        (StandingRow.team, wanted.team),
         (CallRow.queue, wanted.queue),
         (CallRow.customer_id, wanted.customer),
     )
@@ -220,12 +227,10 @@ def _conditions(session: Session, wanted: Filter) -> Iterator[ColumnElement[bool
 
 
 def _answered(criterion: str, answer: str) -> ColumnElement[bool]:
-    conditions = [AnswerRow.result == StandingRow.result]
-    if criterion:
-        conditions.append(AnswerRow.criterion == criterion)
-    if answer:
-        conditions.append(func.coalesce(AnswerRow.corrected, AnswerRow.answer) == answer)
-    return select(AnswerRow.id).where(and_(*conditions)).exists()
+    if criterion and answer:
+        return StandingRow.answers.contains(f" {criterion}={answer} ", autoescape=True)
+    part = f" {criterion}=" if criterion else f"={answer} "
+    return StandingRow.answers.contains(part, autoescape=True)
 
 
 def _order(sort: Sort) -> tuple[Any, ...]:
@@ -260,11 +265,13 @@ def found_call(call: CallRow, standing: StandingRow, snippet: Snippet | None = N
     )
 
 
-def _exported(call: CallRow, standing: StandingRow, answers: dict[str, str]) -> dict[str, Any]:
+def _exported(call: CallRow, standing: StandingRow) -> dict[str, Any]:
     found = found_call(call, standing)
     row = {name: getattr(found, name) for name in FoundCall.__slots__ if name != "snippet"}
     row |= {"at": found.at.isoformat(timespec="seconds") + "Z", "flags": " ".join(found.flags)}
-    return row | {f"answer_{criterion}": answer for criterion, answer in answers.items()}
+    return row | {
+        f"answer_{criterion}": answer for criterion, answer in answers_of(standing).items()
+    }
 
 
 def _snippets(session: Session, results: list[int], query: str) -> dict[int, Snippet | None]:

@@ -2,10 +2,14 @@
 
 import os
 import secrets
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from tempfile import NamedTemporaryFile
+from threading import Lock
+from typing import Any, TypeVar
 
+from cachetools import LRUCache
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -14,14 +18,20 @@ from pipeline.errors import SettingsError
 from pipeline.settings import Settings
 from pipeline.store import Store
 
+_T = TypeVar("_T")
 SECRET_FILE = "site-secret"
+KEPT = 256
+"""Pieces of pages; the largest are some 300 kB."""
 TRIES_PER_NAME = RateLimitItemPerMinute(5)
 TRIES_PER_ADDRESS = RateLimitItemPerMinute(20)
 
 
 @dataclass(frozen=True)
 class Site:
-    """The open database, the settings, the secret that signs cookies, the limit on sign-ins."""
+    """The open database, the settings, the secret that signs cookies, the limit on sign-ins.
+
+    It keeps what was made last for the overview: figures and charts.
+    """
 
     store: Store
     settings: Settings
@@ -29,12 +39,22 @@ class Site:
     _limiter: MovingWindowRateLimiter = field(
         default_factory=lambda: MovingWindowRateLimiter(MemoryStorage())
     )
+    _made: LRUCache[Hashable, Any] = field(default_factory=lambda: LRUCache(KEPT))
+    _making: Lock = field(default_factory=Lock)
 
     def may_try(self, name: str, address: str) -> bool:
         """Counts a try to sign in, and says whether it is not one too many."""
         by_name = self._limiter.hit(TRIES_PER_NAME, f"name {name}")
         by_address = self._limiter.hit(TRIES_PER_ADDRESS, f"address {address}")
         return by_name and by_address
+
+    def made_once(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """What ``make`` gives; the next time the same, while it is among those last asked for."""
+        with self._making:  # one at a time: many may ask for the same at once
+            if key not in self._made:
+                self._made[key] = make()
+            made: _T = self._made[key]
+            return made
 
 
 def read_secret(settings: Settings) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import pytest
 import uvicorn
@@ -167,22 +168,42 @@ def browser() -> Iterator[Browser]:
         opened.close()
 
 
+@pytest.fixture(scope="session")
+def sessions() -> dict[str, Any]:
+    """Cookies of those who signed in before: nobody may do that every few seconds."""
+    return {}
+
+
 @pytest.fixture
-def page_of(live_site: LiveSite, browser: Browser) -> Iterator[Callable[..., Page]]:
+def page_of(
+    live_site: LiveSite, browser: Browser, sessions: dict[str, Any]
+) -> Iterator[Callable[..., Page]]:
     """A browser page on which somebody of that name is signed in; options as of Playwright."""
     contexts = []
 
     def open_page(name: str, **options: object) -> Page:
-        context = browser.new_context(base_url=live_site.url, **options)
+        cookies = sessions.get(name)
+        context = browser.new_context(base_url=live_site.url, storage_state=cookies, **options)
         contexts.append(context)
         page = context.new_page()
-        page.goto("/sign-in")
+        page.goto("/")
+        if cookies is not None:
+            return page
         page.get_by_label("Name").fill(name)
         page.get_by_label("Password").fill(PASSWORD)
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(live_site.url + "/")
+        sessions[name] = context.storage_state()
         return page
 
     yield open_page
     for context in contexts:
         context.close()
+
+
+def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
+    """Waits from outside: the page's own policy forbids what Playwright would run inside."""
+    until = time.monotonic() + patience_s
+    while not is_so():
+        assert time.monotonic() < until, f"not so within {patience_s:g} s"
+        page.wait_for_timeout(30)

@@ -1,6 +1,5 @@
 """The review site: what stands of each call, reviews, people, audit, full-text search."""
 
-import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,22 +10,22 @@ from pipeline.words import CREATE
 revision = "0005"
 down_revision = "0004"
 
-CHUNK = 200
-
 
 def upgrade() -> None:
-    op.add_column("answers", sa.Column("corrected", sa.Text(), nullable=True))
     op.create_table(
         "standings",
         sa.Column("call", sa.Integer(), nullable=False),
         sa.Column("result", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.Column("scored_at", sa.DateTime(), nullable=False),
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("team", sa.Text(), nullable=True),
         sa.Column("score", sa.Float(), nullable=True),
         sa.Column("uncapped_score", sa.Float(), nullable=True),
         sa.Column("coverage", sa.Float(), nullable=False),
         sa.Column("failed_by", sa.Text(), nullable=True),
         sa.Column("flags", sa.Text(), nullable=False),
+        sa.Column("answers", sa.Text(), nullable=False),
         sa.Column("corrected", sa.Integer(), nullable=False),
         sa.Column("disputed", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
@@ -35,7 +34,34 @@ def upgrade() -> None:
     )
     op.create_index("ix_standings_at", "standings", ["at", "call"])
     op.create_index("ix_standings_score", "standings", ["score", "call"])
+    op.create_index("ix_standings_scored_at", "standings", ["scored_at"])
+    op.create_index("ix_standings_agent", "standings", ["agent_id", "at"])
+    op.create_index("ix_standings_team", "standings", ["team", "at"])
     op.create_index("ix_standings_result", "standings", ["result"])
+    op.create_table(
+        "agent_days",
+        *_day_key(),
+        sa.Column("agent_name", sa.Text(), nullable=True),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("disputed", sa.Integer(), nullable=False),
+        sa.Column("scored", sa.Integer(), nullable=False),
+        sa.Column("score_sum", sa.BigInteger(), nullable=False),
+        sa.Column("score_squares", sa.BigInteger(), nullable=False),
+        sa.Column("coverage_sum", sa.BigInteger(), nullable=False),
+        sa.Column("flagged", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("agent_id", "team", "day", "scored_day"),
+    )
+    op.create_index("ix_agent_days_day", "agent_days", ["day"])
+    op.create_table(
+        "criterion_days",
+        *_day_key(),
+        sa.Column("criterion", sa.Text(), nullable=False),
+        sa.Column("judged", sa.Integer(), nullable=False),
+        sa.Column("halves", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("agent_id", "team", "day", "scored_day", "criterion"),
+    )
+    op.create_index("ix_criterion_days_day", "criterion_days", ["day"])
     op.create_index("ix_results_call", "results", ["call"])
     op.create_table(
         "people",
@@ -122,8 +148,9 @@ def upgrade() -> None:
         "samples",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("call", sa.Integer(), nullable=False),
-        sa.Column("how", sa.Text(), nullable=False),
         sa.Column("drawn_at", sa.DateTime(), nullable=False),
+        sa.Column("random_chance", sa.Float(), nullable=True),
+        sa.Column("risk_chance", sa.Float(), nullable=True),
         sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("call"),
@@ -136,74 +163,110 @@ def upgrade() -> None:
         sa.Column("criterion", sa.Text(), nullable=False),
         sa.Column("answer", sa.Text(), nullable=False),
         sa.Column("machine", sa.Text(), nullable=False),
+        sa.Column("rubric", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["sample"], ["samples.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["person"], ["people.id"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("sample", "person", "criterion", name="uq_readings_answer"),
     )
-    connection = op.get_bind()
-    for statement in CREATE[connection.dialect.name]:
+    _customers()
+    _causes()
+    for statement in CREATE[op.get_bind().dialect.name]:
         op.execute(statement)
-    _take_in(connection)
 
 
-def _take_in(connection: sa.Connection) -> None:
-    """What was scored before stands too, and can be searched."""
-    results, calls = sa.table("results", *_RESULT), sa.table("calls", *_CALL)
-    newest: dict[int, int] = dict(
-        connection.execute(
-            sa.select(results.c.call, results.c.id).order_by(results.c.scored_at, results.c.id)
-        )
-        .tuples()
-        .all()
+def _day_key() -> list[sa.Column[Any]]:
+    return [
+        sa.Column("agent_id", sa.Text(), nullable=False),
+        sa.Column("team", sa.Text(), nullable=False),
+        sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("scored_day", sa.Integer(), nullable=False),
+    ]
+
+
+def _customers() -> None:
+    op.create_index("ix_calls_customer_id", "calls", ["customer_id"])
+    op.create_table(
+        "contacts",
+        sa.Column("call", sa.Integer(), nullable=False),
+        sa.Column("customer_id", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("duration_s", sa.Float(), nullable=False),
+        sa.Column("holds", sa.Integer(), nullable=False),
+        sa.Column("hold_s", sa.Float(), nullable=False),
+        sa.Column("dead_air", sa.Integer(), nullable=False),
+        sa.Column("dead_air_s", sa.Float(), nullable=False),
+        sa.Column("said_again", sa.Boolean(), nullable=False),
+        sa.Column("abusive", sa.Boolean(), nullable=False),
+        sa.Column("upset", sa.Boolean(), nullable=False),
+        sa.Column("previous", sa.Integer(), nullable=True),
+        sa.Column("again", sa.Integer(), nullable=True),
+        sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["previous"], ["calls.id"], ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(["again"], ["calls.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("call"),
     )
-    ids = sorted(newest.values())
-    for start in range(0, len(ids), CHUNK):
-        rows = connection.execute(
-            sa.select(results, calls.c.started_at_utc)
-            .join(calls, calls.c.id == results.c.call)
-            .where(results.c.id.in_(ids[start : start + CHUNK]))
-        ).mappings()
-        for row in rows.all():
-            result = json.loads(row["result_json"])
-            flags = " ".join(flag["id"] for flag in result["flags"])
-            connection.execute(
-                _STANDINGS.insert(),
-                {
-                    "call": row["call"],
-                    "result": row["id"],
-                    "at": row["started_at_utc"] or row["scored_at"],
-                    "scored_at": row["scored_at"],
-                    "score": row["score"],
-                    "uncapped_score": row["uncapped_score"],
-                    "coverage": row["coverage"],
-                    "failed_by": row["failed_by"],
-                    "flags": f" {flags} " if flags else "",
-                    "corrected": 0,
-                    "disputed": 0,
-                },
-            )
-            words = "\n".join(turn["text"] for turn in result["turns"])
-            connection.execute(
-                sa.text("INSERT INTO call_words (rowid, words) VALUES (:call, :words)"),
-                {"call": row["call"], "words": words},
-            )
+    op.create_index("ix_contacts_customer", "contacts", ["customer_id", "at"])
+    op.create_index("ix_contacts_at", "contacts", ["at"])
+    op.create_index("ix_contacts_previous", "contacts", ["previous"])
+    op.create_index("ix_contacts_again", "contacts", ["again"])
+    op.create_table(
+        "promises",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("call", sa.Integer(), nullable=False),
+        sa.Column("quote", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("start_s", sa.Float(), nullable=True),
+        sa.Column("told", sa.Text(), nullable=False),
+        sa.Column("due", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_promises_call", "promises", ["call"])
 
 
-_RESULT = (
-    *map(sa.column, ("id", "call", "score", "uncapped_score", "coverage", "failed_by")),
-    sa.column("result_json"),
-    sa.column("scored_at", sa.DateTime()),
-)
-_CALL: tuple[sa.ColumnClause[Any], ...] = (
-    sa.column("id"),
-    sa.column("started_at_utc", sa.DateTime()),
-)
-_STANDINGS = sa.table(
-    "standings",
-    *map(sa.column, ("call", "result", "score", "uncapped_score", "coverage", "failed_by")),
-    sa.column("at", sa.DateTime()),
-    sa.column("scored_at", sa.DateTime()),
-    *map(sa.column, ("flags", "corrected", "disputed")),
-)
+def _causes() -> None:
+    op.create_table(
+        "statements",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("call", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("start_s", sa.Float(), nullable=True),
+        sa.Column("encoder", sa.Text(), nullable=True),
+        sa.Column("embedding", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["call"], ["calls.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("ix_statements_call", "statements", ["call"])
+    op.create_index("ix_statements_encoder", "statements", ["encoder"])
+    op.create_table(
+        "causes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("found_at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
+        "cause_members",
+        sa.Column("statement", sa.Integer(), nullable=False),
+        sa.Column("cause", sa.Integer(), nullable=False),
+        sa.Column("closeness", sa.Float(), nullable=False),
+        sa.Column("words", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["statement"], ["statements.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(["cause"], ["causes.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("statement"),
+    )
+    op.create_index("ix_cause_members_cause", "cause_members", ["cause", "closeness"])
+    op.create_table(
+        "cause_runs",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("since", sa.DateTime(), nullable=False),
+        sa.Column("until", sa.DateTime(), nullable=False),
+        sa.Column("calls", sa.Integer(), nullable=False),
+        sa.Column("statements", sa.Integer(), nullable=False),
+        sa.Column("grouped", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )

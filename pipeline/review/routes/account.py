@@ -6,10 +6,11 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 
 from pipeline.errors import SettingsError
 from pipeline.review import audit
-from pipeline.review.access import PERMISSIONS, Viewer, may
+from pipeline.review.access import PERMISSIONS, InPerson, may
 from pipeline.review.pages import back_to, render, site_of
 from pipeline.review.people import (
     LONGEST_PASSWORD,
+    Person,
     change_password,
     list_tokens,
     make_token,
@@ -24,12 +25,12 @@ Password = Annotated[str, Form(max_length=LONGEST_PASSWORD * 4)]
 
 
 @router.get("/account")
-def show_account(request: Request, person: Viewer) -> Response:
+def show_account(request: Request, person: InPerson) -> Response:
     return _account(request, person)
 
 
 @router.post("/account/password")
-def new_password(request: Request, person: Viewer, old: Password, new: Password) -> Response:
+def new_password(request: Request, person: InPerson, old: Password, new: Password) -> Response:
     site = site_of(request)
     if not site.may_try(person.name, request.client.host if request.client else ""):
         raise HTTPException(429, "Too many tries; wait a minute.")
@@ -45,7 +46,7 @@ def new_password(request: Request, person: Viewer, old: Password, new: Password)
 @router.post("/account/tokens")
 def new_token(
     request: Request,
-    person: Viewer,
+    person: InPerson,
     label: Annotated[str, Form(min_length=1, max_length=100)],
     scopes: Annotated[list[str], Form()],
     days: Annotated[int, Form(ge=1, le=LONGEST_TOKEN_DAYS)] = 90,
@@ -61,7 +62,7 @@ def new_token(
 
 
 @router.post("/account/tokens/{number}/revoke")
-def end_token(request: Request, person: Viewer, number: int) -> Response:
+def end_token(request: Request, person: InPerson, number: int) -> Response:
     site = site_of(request)
     if not revoke_token(site.store, person, number):
         raise HTTPException(404, "There is no such key of yours.")
@@ -71,7 +72,7 @@ def end_token(request: Request, person: Viewer, number: int) -> Response:
 
 def _account(
     request: Request,
-    person: Viewer,
+    person: Person,
     status: int = 200,
     problem: str | None = None,
     key: str | None = None,

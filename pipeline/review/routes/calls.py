@@ -11,6 +11,7 @@ from pipeline.review.access import Exporter, Viewer
 from pipeline.review.export import FORMATS, export
 from pipeline.review.pages import address, back_to, render, site_of
 from pipeline.review.search import Filter, choices, export_calls, find_calls
+from pipeline.review.trust import rubric_name, suggest_only
 from pipeline.standing import AUTO_FAIL
 from pipeline.tables import utc_now
 
@@ -68,6 +69,8 @@ def show_call(request: Request, person: Viewer, number: int, q: str = "") -> Res
     site = site_of(request)
     with site.store.read() as session:
         reviewed = corrections.load_reviewed(session, number, person)
+        rubric = reviewed.result["rubric"]
+        suggested = suggest_only(session, rubric_name(rubric["id"], rubric["version"]))
     audit.note(site.store, person, "view", f"call {number}", reviewed.call.call_id)
     until = corrections.disputable_until(reviewed.standing, site.settings.dispute_days)
     return render(
@@ -79,6 +82,7 @@ def show_call(request: Request, person: Viewer, number: int, q: str = "") -> Res
         standing=reviewed.standing,
         answers=corrections.ANSWERS,
         auto_fail=AUTO_FAIL,
+        suggest_only=suggested,
         disputable_until=until if until > utc_now() else None,
         q=q,
         title=f"Call {reviewed.call.call_id}",

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request, Response
+from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
 
 from pipeline.errors import SettingsError
 from pipeline.review import audit
-from pipeline.review.access import Manager
+from pipeline.review.access import LARGEST_NUMBER, Manager
 from pipeline.review.pages import back_to, render, site_of
 from pipeline.review.people import (
     ROLES,
@@ -18,10 +18,12 @@ from pipeline.review.people import (
     invite,
     list_people,
 )
+from pipeline.review.routes.signin import home
 
 router = APIRouter(include_in_schema=False)
 
 Text = Annotated[str, Form(max_length=1000)]
+Before = Annotated[int | None, Query(ge=1, le=LARGEST_NUMBER)]
 
 
 @router.get("/people")
@@ -58,7 +60,7 @@ def edit_person(
     active: Annotated[bool, Form()] = False,
 ) -> Response:
     site = site_of(request)
-    _known(request, number)
+    known_person(request, number)
     try:
         change_person(
             site.store, number, role, _lines(teams), agent_id.strip() or None, active=active
@@ -73,15 +75,13 @@ def edit_person(
 def invite_again(request: Request, person: Manager, number: int) -> Response:
     """For somebody who lost the first invitation, or the password."""
     site = site_of(request)
-    invited = _known(request, number)
+    invited = known_person(request, number)
     audit.note(site.store, person, "change", f"invited account {number}")
     return _people(request, invited=invited, code=invite(site.store, number))
 
 
 @router.get("/audit")
-def show_audit(
-    request: Request, _: Manager, before: int | None = None, call_id: str = ""
-) -> Response:
+def show_audit(request: Request, _: Manager, before: Before = None, call_id: str = "") -> Response:
     log = audit.read_log(site_of(request).store, before, call_id or None)
     return render(request, "audit.html", log=log, call_id=call_id)
 
@@ -102,11 +102,19 @@ def _people(
         roles=ROLES,
         problem=problem,
         invited=invited,
-        link=f"{str(request.base_url).rstrip('/')}/welcome#{code}" if code else None,
+        link=invitation_link(request, code) if code else None,
     )
 
 
-def _known(request: Request, number: int) -> Person:
+def invitation_link(request: Request, code: str) -> str:
+    """Where an invitation is used. The code stands behind the ``#``: no server's log will hold it.
+
+    Under the site's own address where it is set: what a browser calls us may be made up.
+    """
+    return f"{home(request)}/welcome#{code}"
+
+
+def known_person(request: Request, number: int) -> Person:
     person = find_person(site_of(request).store, number)
     if person is None:
         raise HTTPException(404, "There is no such account.")

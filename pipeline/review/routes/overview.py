@@ -3,35 +3,48 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from markupsafe import Markup
 
-from pipeline.review import audit
+from pipeline.review import audit, charts
 from pipeline.review.access import Viewer
 from pipeline.review.night import last_night
-from pipeline.review.overview import MIN_CALLS, Overview, overview
-from pipeline.review.pages import render, site_of
+from pipeline.review.overview import MIN_CALLS, Overview, fingerprint, overview
+from pipeline.review.pages import part, render, site_of
 from pipeline.review.people import Person
 from pipeline.review.search import Filter, find_calls
 
 router = APIRouter()
 
-Days = Annotated[Literal[7, 30, 90, 365], Query()]
+LONGEST_PERIOD_DAYS = 366
+
+Days = Annotated[int, Query(ge=1, le=LONGEST_PERIOD_DAYS)]
 
 
 @router.get("/", include_in_schema=False)
 def show_overview(
     request: Request, person: Viewer, days: Days = 30, provisional: bool | None = None
 ) -> Response:
-    site = site_of(request)
     if person.role == "agent" and person.agent_id is not None:
         return show_agent(request, person, person.agent_id, days, provisional)
     return render(
         request,
         "overview.html",
-        figures=figures_of(request, person, days, provisional),
-        night=last_night(site.store, person),
-        days=days,
-        min_calls=MIN_CALLS,
+        scores=_scores(request, person, days, provisional),
+        night=last_night(site_of(request).store, person),
     )
+
+
+def _scores(request: Request, person: Person, days: int, provisional: bool | None) -> Markup:
+    """Drawn once until something changes: there may be hundreds of agents."""
+    site = site_of(request)
+    with site.store.read() as session:
+        key = ("scores", days, provisional, *fingerprint(session, person))
+
+    def draw() -> Markup:
+        figures = figures_of(request, person, days, provisional)
+        return part("scores.html", figures=figures, days=days, min_calls=MIN_CALLS)
+
+    return site.made_once(key, draw)
 
 
 @router.get("/agents/{agent_id}", include_in_schema=False)
@@ -60,6 +73,33 @@ def show_agent(
         days=days,
         min_calls=MIN_CALLS,
     )
+
+
+@router.get("/charts/{chart}.svg", include_in_schema=False)
+def show_chart(
+    request: Request,
+    person: Viewer,
+    chart: Literal["trend", "agents", "teams"],
+    theme: charts.Theme = "light",
+    width: charts.Width = "wide",
+    days: Days = 30,
+    provisional: bool | None = None,
+    agent: str | None = None,
+) -> Response:
+    """Drawn for one of two themes and widths: the page lets the browser choose."""
+    site = site_of(request)
+    with site.store.read() as session:
+        asked = (chart, theme, width, days, provisional, agent)
+        key = (*asked, *fingerprint(session, person))
+
+    def draw() -> bytes:
+        figures = figures_of(request, person, days, provisional, agent)
+        if chart == "trend":
+            return charts.trend_chart(figures.trend, theme, width)
+        groups = figures.agents if chart == "agents" else figures.teams
+        return charts.interval_chart(groups, theme, width)
+
+    return Response(site.made_once(key, draw), media_type="image/svg+xml")
 
 
 def figures_of(

@@ -1,0 +1,76 @@
+"""Sums by agent and day, kept as calls are scored and reviewed: averages are made of them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from pipeline.review_tables import AgentDayRow, CriterionDayRow, StandingRow
+from pipeline.score import SHARE
+
+
+def day_number(at: datetime) -> int:
+    """Days since 1970-01-01 of a time in UTC without a zone."""
+    return int(at.replace(tzinfo=UTC).timestamp() // 86_400)
+
+
+def count_in(session: Session, standing: StandingRow, agent_name: str | None) -> None:
+    """Adds what stands of a call to the sums."""
+    _add(session, standing, 1, agent_name)
+
+
+def count_out(session: Session, standing: StandingRow) -> None:
+    """Takes it away again: before it changes, or the call is deleted."""
+    _add(session, standing, -1, None)
+
+
+def answers_of(standing: StandingRow) -> dict[str, str]:
+    """The answers that stand, by criterion."""
+    pairs = (pair.partition("=") for pair in standing.answers.split())
+    return {criterion: answer for criterion, _, answer in pairs}
+
+
+def _add(session: Session, standing: StandingRow, sign: int, agent_name: str | None) -> None:
+    key: dict[str, Any] = {
+        "agent_id": standing.agent_id,
+        "team": standing.team or "",
+        "day": day_number(standing.at),
+        "scored_day": day_number(standing.scored_at),
+    }
+    counts = not standing.disputed
+    score = None if standing.score is None or not counts else round(standing.score * 10)
+    sums = {
+        "calls": counts,
+        "disputed": not counts,
+        "scored": score is not None,
+        "score_sum": score or 0,
+        "score_squares": (score or 0) ** 2,
+        "coverage_sum": round(standing.coverage * 1000) if counts else 0,
+        "flagged": counts and (bool(standing.flags) or standing.failed_by is not None),
+        "failed": counts and standing.failed_by is not None,
+    }
+    _upsert(session, AgentDayRow.__table__, key, sums, sign, agent_name)
+    if counts:
+        for criterion, answer in sorted(answers_of(standing).items()):
+            if answer in SHARE:
+                earned = {"judged": 1, "halves": round(2 * SHARE[answer])}
+                row = key | {"criterion": criterion}
+                _upsert(session, CriterionDayRow.__table__, row, earned, sign)
+
+
+def _upsert(
+    session: Session,
+    table: Any,
+    key: dict[str, Any],
+    sums: dict[str, int],
+    sign: int,
+    agent_name: str | None = None,
+) -> None:
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    values: dict[str, Any] = {name: sign * int(value) for name, value in sums.items()}
+    changes: dict[str, Any] = {name: table.c[name] + value for name, value in values.items()}
+    if agent_name is not None:
+        values["agent_name"] = changes["agent_name"] = agent_name
+    statement = dialect.insert(table).values(**key, **values)
+    session.execute(statement.on_conflict_do_update(index_elements=list(key), set_=changes))
