@@ -53,7 +53,7 @@ class AgentDayRow(Base):
 
     Days are counted from 1970-01-01, UTC. ``scored_day`` tells whether the calls can still be
     disputed. Of disputed calls only their number is here, in ``disputed``. Sums are whole numbers,
-    so that adding and taking away leaves no trace: of scores in tenths, of coverages in thousandths.
+    so that adding and taking away leaves no trace: scores in tenths, coverages in thousandths.
     """
 
     __tablename__ = "agent_days"
@@ -227,7 +227,13 @@ class ContactRow(Base):
     """
 
     __tablename__ = "contacts"
-    __table_args__ = (Index("ix_contacts_customer", "customer_id", "at"),)
+    __table_args__ = (
+        # All that customers are ranked by: a list of them reads nothing else.
+        Index(
+            "ix_contacts_customer",
+            "customer_id", "at", "previous", "again", "said_again", "upset", "abusive",
+        ),
+    )  # fmt: skip
 
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
     customer_id: Mapped[str]

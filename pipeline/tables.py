@@ -51,7 +51,7 @@ class CallRow(Base):
     path: Mapped[str]
     agent_id: Mapped[str] = mapped_column(index=True)
     agent_name: Mapped[str | None]
-    team: Mapped[str | None]
+    team: Mapped[str | None] = mapped_column(index=True)
     customer_id: Mapped[str | None] = mapped_column(index=True)
     queue: Mapped[str | None]
     direction: Mapped[str | None]

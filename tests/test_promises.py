@@ -83,6 +83,7 @@ def test_no_time_said(said):
     [
         ("within five days once we have received it", BEGAN),  # nobody knows when that is
         ("at 3 pm", BEGAN),  # of which day?
+        ("on the fourteenth", BEGAN),  # of days in words only this much is read
         ("tomorrow", None),  # nobody knows when the call was
     ],
 )

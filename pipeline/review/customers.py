@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, or_, se
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import True_
 
-from pipeline.contacts import Contact, compare
+from pipeline.contacts import REPEAT_WITHIN, Contact, compare
 from pipeline.review.access import visible
 from pipeline.review.people import Person
 from pipeline.review.search import FoundCall, found_call
@@ -106,8 +106,8 @@ class PromiseLine:
     """A promise made in a call, and what the customer did.
 
     ``told``: due, no time or unclear. ``early`` is the call that the customer made before it was
-    due, ``after`` the first one since; ``overdue``: its time has passed, which says nothing yet of
-    whether it was kept.
+    due, ``after`` the first one since, ``soon`` whether that was a repeat contact; ``overdue``: its
+    time has passed, which says nothing yet of whether it was kept.
     """
 
     call: int
@@ -121,6 +121,10 @@ class PromiseLine:
     overdue: bool
     early: FoundCall | None
     after: FoundCall | None
+
+    @property
+    def soon(self) -> bool:
+        return bool(self.after and self.due and self.after.at - self.due <= REPEAT_WITHIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,26 +143,29 @@ class Customer:
 
 def find_customers(session: Session, wanted: Wanted, person: Person) -> CustomerPage:
     """The customers that match, by what went wrong with them, the neediest first."""
-    newest = _of(select(ContactRow.at), person).order_by(ContactRow.at.desc()).limit(1)
+    newest = select(ContactRow.at).where(*_theirs(person)).order_by(ContactRow.at.desc()).limit(1)
     until = session.scalar(newest)
     if until is None:
         return CustomerPage((), 0, wanted.page, 1, None)
     since = until - timedelta(days=wanted.days)
-    sums = _sums(person)
-    listed = (
-        _of(select(*sums, func.count().over().label("total")), person)
-        .where(ContactRow.at >= since)
+    period = [ContactRow.at >= since, *_theirs(person)]
+    if wanted.q.strip():
+        period.append(ContactRow.customer_id.icontains(wanted.q.strip(), autoescape=True))
+    need, last = func.sum(sum(_needs(person))), func.max(ContactRow.at)
+    # Ranked by an index alone; what else is shown is read of those on the page.
+    ranked = session.execute(
+        select(ContactRow.customer_id, func.count().over())
+        .where(*period)
         .group_by(ContactRow.customer_id)
-        .order_by(sums[3].desc(), sums[2].desc(), ContactRow.customer_id)
+        .order_by(need.desc(), last.desc(), ContactRow.customer_id)
         .limit(PAGE)
         .offset((wanted.page - 1) * PAGE)
-    )
-    if wanted.q.strip():
-        listed = listed.where(ContactRow.customer_id.icontains(wanted.q.strip(), autoescape=True))
-    rows = [dict(row) for row in session.execute(listed).mappings()]
-    total = rows[0]["total"] if rows else 0
+    ).all()
+    names = [name for name, _ in ranked]
+    lines = _lines(session, [ContactRow.customer_id.in_(names), *period], person)
+    total = ranked[0][1] if ranked else 0
     return CustomerPage(
-        customers=tuple(_line(row) for row in rows),
+        customers=tuple(lines[name] for name in names),
         total=total,
         page=wanted.page,
         pages=max(1, min(LAST_PAGE, -(-total // PAGE))),
@@ -169,8 +176,7 @@ def find_customers(session: Session, wanted: Wanted, person: Person) -> Customer
 def find_customer(session: Session, customer_id: str, person: Person) -> Customer:
     """A customer of whom the person may see a call. Raises 404."""
     theirs = ContactRow.customer_id == customer_id
-    totals = _of(select(*_sums(person)), person).where(theirs).group_by(ContactRow.customer_id)
-    total = session.execute(totals).mappings().first()
+    total = _lines(session, [theirs, *_theirs(person)], person).get(customer_id)
     if total is None:
         raise HTTPException(404, "There is no such customer, or their calls are not yours to see.")
     rows: Sequence[tuple[ContactRow, CallRow, StandingRow]] = (
@@ -192,7 +198,7 @@ def find_customer(session: Session, customer_id: str, person: Person) -> Custome
         promises[promise.call].append(promise)
     return Customer(
         customer_id=customer_id,
-        total=_line(dict(total)),
+        total=total,
         calls=tuple(_calls(rows)),
         promises=tuple(_promises(rows, promises)),
     )
@@ -203,46 +209,57 @@ def sees_all(person: Person) -> bool:
     return isinstance(visible(person), True_)
 
 
-def _of(query: Select[Any], person: Person) -> Select[Any]:
-    """Of the contacts that the person may see."""
-    if sees_all(person):
-        return query
-    return query.join(CallRow, CallRow.id == ContactRow.call).where(visible(person))
+def _theirs(person: Person) -> list[ColumnElement[bool]]:
+    """That a contact is the person's to see."""
+    return [] if sees_all(person) else [ContactRow.call.in_(_seen(person))]
 
 
-def _sums(person: Person) -> list[Any]:
-    """The columns of a :class:`CustomerLine`."""
+def _seen(person: Person) -> Select[tuple[int]]:
+    return select(CallRow.id).where(visible(person))
+
+
+def _needs(person: Person) -> list[Any]:
+    """Whether a call is a repeat, whether they called again when its promise was due, its flags."""
 
     def seen(column: Any) -> ColumnElement[bool]:
-        if sees_all(person):
-            return column.is_not(None)
-        return column.in_(select(CallRow.id).where(visible(person)))
+        return column.is_not(None) if sees_all(person) else column.in_(_seen(person))
 
-    def count(condition: ColumnElement[bool]) -> Any:
-        return case((condition, 1), else_=0)
-
-    repeat = count(or_(ContactRow.said_again, seen(ContactRow.previous)))
-    again = count(seen(ContactRow.again))
-    flagged = count(or_(ContactRow.upset, ContactRow.abusive))
-    return [
-        ContactRow.customer_id,
-        func.count().label("calls"),
-        func.max(ContactRow.at).label("last_at"),
-        func.sum(repeat + again + flagged).label("need"),
-        func.sum(repeat).label("repeats"),
-        func.sum(again).label("again"),
-        func.sum(cast(ContactRow.upset, Integer)).label("upset"),
-        func.sum(cast(ContactRow.abusive, Integer)).label("abusive"),
-        func.sum(ContactRow.duration_s).label("duration_s"),
-        func.sum(ContactRow.holds).label("holds"),
-        func.sum(ContactRow.hold_s).label("hold_s"),
-        func.sum(ContactRow.dead_air).label("dead_air"),
-        func.sum(ContactRow.dead_air_s).label("dead_air_s"),
-    ]
+    conditions = (
+        or_(ContactRow.said_again, seen(ContactRow.previous)),
+        seen(ContactRow.again),
+        or_(ContactRow.upset, ContactRow.abusive),
+    )
+    return [case((condition, 1), else_=0) for condition in conditions]
 
 
-def _line(row: dict[str, Any]) -> CustomerLine:
-    return CustomerLine(**{name: row[name] for name in CustomerLine.__slots__})
+def _lines(
+    session: Session, where: Sequence[ColumnElement[bool]], person: Person
+) -> dict[str, CustomerLine]:
+    """The customers of some contacts, by their ids."""
+    repeat, again, flagged = _needs(person)
+    summed = {
+        "need": repeat + again + flagged,
+        "repeats": repeat,
+        "again": again,
+        "upset": cast(ContactRow.upset, Integer),
+        "abusive": cast(ContactRow.abusive, Integer),
+        "duration_s": ContactRow.duration_s,
+        "holds": ContactRow.holds,
+        "hold_s": ContactRow.hold_s,
+        "dead_air": ContactRow.dead_air,
+        "dead_air_s": ContactRow.dead_air_s,
+    }
+    rows = session.execute(
+        select(
+            ContactRow.customer_id,
+            func.count().label("calls"),
+            func.max(ContactRow.at).label("last_at"),
+            *(func.sum(column).label(name) for name, column in summed.items()),
+        )
+        .where(*where)
+        .group_by(ContactRow.customer_id)
+    ).mappings()
+    return {row["customer_id"]: CustomerLine(**row) for row in rows}
 
 
 def _calls(rows: Sequence[tuple[ContactRow, CallRow, StandingRow]]) -> Iterable[CustomerCall]:

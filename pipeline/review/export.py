@@ -11,7 +11,7 @@ FORMATS = ("csv", "json", "parquet")
 CHUNK = 64 * 1024  # bytes
 
 # A spreadsheet takes a cell that begins so for a formula, which may send data elsewhere.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 Rows = Iterator[dict[str, Any]]
 

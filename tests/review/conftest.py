@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import select
@@ -59,6 +60,15 @@ def add_people(store: Store, team: str = "returns", agent_id: str = "ag-1") -> P
         add_person(store, "agent", "agent", agent_id=agent_id),
     )
     return People(*(accept(store, invite(store, person.id), PASSWORD) for person in made))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quick_passwords() -> Iterator[None]:
+    """The library's least parameters: strong ones only take time here."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        patch.setattr("pipeline.review.people._hasher", lambda: quick)
+        yield
 
 
 @pytest.fixture

@@ -1,21 +1,18 @@
 """Who may do what on whose calls, asked of every route of the app: a new one cannot be forgotten.
 
 Where a test fails because of a route that it does not know, say in ``FILL``, ``QUERY`` or ``BODY``
-what a right request of it holds, and in ``KEPT_FROM`` whom it is kept from.
+of :mod:`tests.review.world` what a right request of it holds, and in ``KEPT_FROM`` whom it is kept
+from.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from httpx import Response
-from pydantic import BaseModel
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pipeline.audio import sha256_of
@@ -25,200 +22,29 @@ from pipeline.review.access import (
     SAFE_METHODS,
     Anyone,
     May,
-    api_routes,
     declared_access,
 )
 from pipeline.review.app import create_app
 from pipeline.review.people import Person, add_person, make_token
 from pipeline.review.site import Site
 from pipeline.review_tables import CauseMemberRow, CauseRow, SampleRow, StatementRow
-from pipeline.store import Store
-from pipeline.tables import Base, CallRow, utc_now
+from pipeline.tables import CallRow, utc_now
 from tests.review.conftest import SAMPLES, People
-
-CRITERION = "listen_first"
-OTHERS = "zelda-secret"
-"""Stands in everything that belongs to the call of another team."""
-
-Request = tuple[str, APIRoute]
-
-NUMBERED = ("call", "sample", "cause", "view", "token", "spare")
-
-# What is put into the addresses of routes: ``calls`` and the like are numbers of the world below.
-FILL: list[tuple[str, dict[str, str]]] = [
-    (r"/calls/\{number\}", {"number": "call"}),
-    (r"/views/\{number\}", {"number": "view"}),
-    (r"/tokens/\{number\}", {"number": "token"}),
-    (r"/people/\{number\}", {"number": "spare"}),
-    (r"/agents/\{agent_id\}", {"agent_id": "agent_id"}),
-    (r"\{criterion\}", {"criterion": "criterion"}),
-    (r"\{kind\}", {"kind": "kind"}),
-    (r"\{chart\}", {"chart": "chart"}),
-    (r"/calibration/\{number\}", {"number": "sample"}),
-    (r"/causes/\{number\}", {"number": "cause"}),
-    (r"\{customer_id\}", {"customer_id": "customer_id"}),
-]
-# What a route cannot be asked without, by method and address: JSON for the API, else a form.
-QUERY: dict[str, dict[str, str]] = {}
-ACCOUNT = {"role": "supervisor", "teams": "returns"}
-ANSWER = {"answer": "partial", "comment": "Because."}
-DRAW = {"how": "random", "count": 1}
-BODY: dict[str, dict[str, Any]] = {
-    "POST /sign-in": {"name": "nobody", "password": "no such password"},
-    "POST /welcome": {"code": "none", "password": "no such password"},
-    "POST /views": {"name": "mine", "query": "agent=ag-1"},
-    "POST /calls/{number}/answers/{criterion}": ANSWER,
-    "POST /calls/{number}/disputes/{criterion}": ANSWER,
-    "POST /calls/{number}/disputes/{criterion}/decide": {"decision": "upheld", "comment": "Yes."},
-    "POST /account/password": {"old": "wrong password", "new": "another four words"},
-    "POST /account/tokens": {"label": "mine", "scopes": ["see"]},
-    "POST /people": {"name": "somebody", **ACCOUNT},
-    "POST /people/{number}": {**ACCOUNT, "active": "true"},
-    "POST /api/views": {"name": "mine", "search": {"agent": "ag-1"}},
-    "POST /api/tokens": {"label": "mine", "scopes": ["see"]},
-    "POST /api/calls/{number}/answers/{criterion}": ANSWER,
-    "POST /api/calls/{number}/disputes/{criterion}": ANSWER,
-    "POST /api/calls/{number}/disputes/{criterion}/decide": {
-        "decision": "upheld",
-        "comment": "Yes.",
-    },
-    "POST /calibration/draw": DRAW,
-    "POST /calibration/{number}": {"answer.listen_first": "met", "answer.solve": "met"},
-    "POST /api/calibration/draw": DRAW,
-    "POST /api/calibration/{number}": {"answers": {"listen_first": "met", "solve": "met"}},
-    "POST /api/people": {"name": "somebody", "role": "supervisor", "teams": ["returns"]},
-    "PUT /api/people/{number}": {"role": "supervisor", "teams": ["returns"], "active": True},
-}
-# Whom what is kept from, in so many words: what routes declare is held against it.
-MANAGING = (r".* (/api)?/(people|audit)(/.*)?",)
-DISPUTING = (r"POST (/api)?/calls/\{number\}/disputes/\{criterion\}(/withdraw)?",)
-REVIEWING = (
-    r"POST (/api)?/calls/\{number\}/answers/\{criterion\}",
-    r"POST (/api)?/calls/\{number\}/disputes/\{criterion\}/decide",
-    r"GET (/api)?/calls/export\.\{kind\}",
-    r"GET (/api)?/disputes/cases\.jsonl",
-    r".* (/api)?/(calibration|customers|causes)(/.*)?",
+from tests.review.world import (
+    CRITERION,
+    DISPUTING,
+    FOR_ALL_THE_WORLD,
+    IN_PERSON,
+    KEPT_FROM,
+    KEPT_FROM_WITHIN,
+    NUMBERED,
+    OTHERS,
+    REMOVING,
+    Request,
+    World,
+    asks_for,
+    name_of,
 )
-KEPT_FROM: dict[str, tuple[str, ...]] = {
-    "admin": DISPUTING,
-    "qa": (*MANAGING, *DISPUTING),
-    "supervisor": (*MANAGING, *DISPUTING),
-    "agent": (*MANAGING, *REVIEWING),
-}
-KEPT_FROM_WITHIN = {"supervisor": (r"POST (/api)?/calibration/draw",)}
-"""What its own code refuses, beyond what it declares."""
-FOR_ALL_THE_WORLD = ("/sign-in", "/welcome", "/sign-in/oidc", "/sign-in/oidc/callback")
-REMOVING = (r".* (/api)?/views/\{number\}(/remove)?", r".*/tokens/\{number\}(/revoke)?")
-"""The API has removed what the page is to remove, or the other way round."""
-IN_PERSON = (
-    r"POST /sign-out",
-    r".* /account(/.*)?",
-    r".* /api/tokens(/.*)?",
-)
-"""What no key may do, whatever its scopes."""
-
-
-@dataclass
-class World:
-    """A site with a call of the returns team and its ag-1, and one of another team's."""
-
-    app: FastAPI
-    store: Store
-    people: People
-    cookies: dict[str, dict[str, str]]
-    """By role: what its browser sends."""
-    mine: dict[str, dict[str, Any]]
-    """By role: what stands in its addresses."""
-    others: dict[str, Any]
-
-    def requests(self) -> Iterator[Request]:
-        """Every method of every route; what ends a session last."""
-        for route in sorted(api_routes(self.app), key=lambda found: found.path == "/sign-out"):
-            for method in sorted(route.methods or ()):
-                yield method, route
-
-    def send(
-        self,
-        request: Request,
-        things: dict[str, Any],
-        headers: dict[str, str],
-        *,
-        body: bool = True,
-    ) -> Response:
-        method, route = request
-        client = TestClient(
-            self.app,
-            base_url="http://localhost",
-            raise_server_exceptions=False,
-            follow_redirects=False,
-            headers=headers,
-        )
-        sent: dict[str, Any] = {"params": self._query(request)}
-        content = self._body(request)
-        if content and body:
-            sent["json" if route.path.startswith("/api/") else "data"] = content
-        return client.request(method, address_of(route, things), **sent)
-
-    def as_(self, role: str | None, request: Request, **options: Any) -> Response:
-        """A right request by the browser of somebody of that role; None: of nobody."""
-        headers = {} if role is None else self.cookies[role]
-        return self.send(request, self.mine[role or "admin"], headers, **options)
-
-    def contents(self) -> dict[str, list[Any]]:
-        """Of all tables but the audit log."""
-        tables = [table for table in Base.metadata.sorted_tables if table.name != "audit"]
-        with self.store.read() as session:
-            return {
-                table.name: [tuple(row) for row in session.execute(select(table))]
-                for table in tables
-            }
-
-    def _query(self, request: Request) -> dict[str, str]:
-        given = QUERY.get(_name(request), {})
-        needed = _needed(request[1].dependant.query_params)
-        if needed - set(given):
-            pytest.fail(f"{_name(request)}: say in QUERY what {needed - set(given)} may be")
-        return given
-
-    def _body(self, request: Request) -> dict[str, Any]:
-        given = BODY.get(_name(request), {})
-        if _needed(request[1].dependant.body_params) and not given:
-            pytest.fail(f"{_name(request)}: say in BODY what a right request of it holds")
-        return given
-
-
-def _needed(parameters: list[Any]) -> set[str]:
-    """Of parameters, and of models that take all of them, those that must be given."""
-    needed = set()
-    for parameter in parameters:
-        kind = parameter.field_info.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            needed |= {n for n, field in kind.model_fields.items() if field.is_required()}
-        elif parameter.field_info.is_required():
-            needed.add(parameter.alias)
-    return needed
-
-
-def _name(request: Request) -> str:
-    method, route = request
-    return f"{method} {route.path_format}"
-
-
-def address_of(route: APIRoute, things: dict[str, Any]) -> str:
-    filled = {
-        parameter: things[thing]
-        for pattern, fill in FILL
-        if re.search(pattern, route.path_format)
-        for parameter, thing in fill.items()
-    }
-    missing = set(route.param_convertors) - set(filled)
-    if missing:
-        pytest.fail(f"{route.path}: say in FILL what stands for {', '.join(sorted(missing))}")
-    return route.path_format.format(**filled)
-
-
-def _asks_for(patterns: tuple[str, ...], request: Request) -> bool:
-    return any(re.fullmatch(pattern, _name(request)) for pattern in patterns)
 
 
 @pytest.fixture
@@ -317,12 +143,12 @@ def test_routes_declare_what_each_role_is_kept_from(world: World) -> None:
         access = declared_access(request[1])
         for role, patterns in KEPT_FROM.items():
             kept_from = isinstance(access, May) and role not in PERMISSIONS[access.permission]
-            if kept_from != _asks_for(patterns, request):
-                wrong.append(f"{_name(request)}: {role}, {access}")
+            if kept_from != asks_for(patterns, request):
+                wrong.append(f"{name_of(request)}: {role}, {access}")
         if isinstance(access, Anyone) and request[1].path not in FOR_ALL_THE_WORLD:
-            wrong.append(f"{_name(request)}: open to all the world")
-        if isinstance(access, May) and access.in_person != _asks_for(IN_PERSON, request):
-            wrong.append(f"{_name(request)}: by a key?")
+            wrong.append(f"{name_of(request)}: open to all the world")
+        if isinstance(access, May) and access.in_person != asks_for(IN_PERSON, request):
+            wrong.append(f"{name_of(request)}: by a key?")
     assert not wrong, "\n".join(wrong)
 
 
@@ -336,9 +162,9 @@ def test_each_role_reaches_what_is_declared_and_nothing_else(world: World, role:
         answer = world.as_(role, request)
         refused = answer.status_code in (401, 403) or _sends_to_sign_in(request, answer)
         allowed = role in PERMISSIONS[access.permission]
-        allowed &= not _asks_for(KEPT_FROM_WITHIN.get(role, ()), request)
+        allowed &= not asks_for(KEPT_FROM_WITHIN.get(role, ()), request)
         if refused == allowed or answer.status_code >= 500:
-            wrong.append(f"{_name(request)}: {answer.status_code} {answer.text[:200]}")
+            wrong.append(f"{name_of(request)}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -353,7 +179,7 @@ def test_nobody_reaches_anything_but_the_way_in(world: World) -> None:
             page = request[0] == "GET" and not request[1].path.startswith("/api/")
             expected = _sends_to_sign_in(request, answer) if page else answer.status_code == 401
             if not expected or OTHERS in answer.text:
-                wrong.append(f"{_name(request)}: {answer.status_code}")
+                wrong.append(f"{name_of(request)}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
     assert world.contents() == before
 
@@ -372,7 +198,7 @@ def test_a_key_does_what_its_scope_says_and_nothing_else(world: World, scope: st
         answer = world.send(request, world.mine[role], {"Authorization": f"Bearer {key}"})
         allowed = access.permission == scope and not access.in_person
         if allowed == (answer.status_code in (401, 403)) or answer.status_code >= 500:
-            wrong.append(f"{_name(request)}: {answer.status_code} {answer.text[:200]}")
+            wrong.append(f"{name_of(request)}: {answer.status_code} {answer.text[:200]}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -391,9 +217,9 @@ def test_what_is_others_is_as_if_it_were_not_there(world: World, role: str) -> N
         answer = world.send(request, world.others, world.cookies[role])
         none = world.send(request, missing, world.cookies[role])
         if answer.status_code not in (403, 404):
-            wrong.append(f"{_name(request)}: {answer.status_code} {answer.text[:200]}")
+            wrong.append(f"{name_of(request)}: {answer.status_code} {answer.text[:200]}")
         if answer.status_code != none.status_code or _plain(answer) != _plain(none):
-            wrong.append(f"{_name(request)}: tells that it is there")
+            wrong.append(f"{name_of(request)}: tells that it is there")
     assert not wrong, "\n".join(wrong)
     assert tried > 10
     assert world.contents() == before
@@ -409,7 +235,7 @@ def test_nothing_of_other_teams_is_in_any_answer(world: World, role: str) -> Non
                 own = world.mine[role] | {"kind": kind}
                 answer = world.send(request, own, world.cookies[role])
                 if OTHERS.encode() in answer.content:
-                    wrong.append(_name(request))
+                    wrong.append(name_of(request))
     assert not wrong, "\n".join(wrong)
     everything = world.send(_route(world, "GET /api/calls"), {}, world.cookies["admin"])
     assert OTHERS in everything.text, "there is nothing to be seen"
@@ -424,9 +250,9 @@ def test_own_things_are_found_at_the_same_addresses(world: World, role: str) -> 
         access = declared_access(request[1])
         if isinstance(access, May) and role in PERMISSIONS[access.permission]:
             answer = world.as_(role, request)
-            gone = request[0] not in SAFE_METHODS and _asks_for(REMOVING, request)
+            gone = request[0] not in SAFE_METHODS and asks_for(REMOVING, request)
             if answer.status_code in (404, 405, 422) and not gone:
-                wrong.append(f"{_name(request)}: {answer.text[:200]}")
+                wrong.append(f"{name_of(request)}: {answer.text[:200]}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -436,12 +262,12 @@ def test_a_change_without_the_token_of_a_form_is_refused(world: World) -> None:
     for request in world.requests():
         if request[0] in SAFE_METHODS:
             continue
-        role = "agent" if _asks_for(DISPUTING, request) else "admin"
+        role = "agent" if asks_for(DISPUTING, request) else "admin"
         cookie = {"Cookie": world.cookies[role]["Cookie"]}
         for headers in (cookie, cookie | {"X-CSRF-Token": "made-up"}):
             answer = world.send(request, world.mine[role], headers)
             if answer.status_code != 403:
-                wrong.append(f"{_name(request)}: {answer.status_code}")
+                wrong.append(f"{name_of(request)}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
     assert world.contents() == before
 
@@ -460,11 +286,11 @@ def test_no_number_is_too_large(world: World) -> None:
     for request in world.requests():
         for number in (2**31, 2**63, 2**80, -1, 0):
             things = world.mine["admin"] | dict.fromkeys(NUMBERED, number)
-            role = "agent" if _asks_for(DISPUTING, request) else "admin"
+            role = "agent" if asks_for(DISPUTING, request) else "admin"
             if {"number"} & set(request[1].param_convertors):
                 answer = world.send(request, things, world.cookies[role])
                 if answer.status_code not in (404, 422):
-                    wrong.append(f"{_name(request)}: {number}: {answer.status_code}")
+                    wrong.append(f"{name_of(request)}: {number}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
 
 
@@ -498,7 +324,7 @@ def test_an_app_with_a_route_that_cannot_declare_does_not_start(
 
 
 def _route(world: World, name: str) -> Request:
-    return next(request for request in world.requests() if _name(request) == name)
+    return next(request for request in world.requests() if name_of(request) == name)
 
 
 def _sends_to_sign_in(request: Request, answer: Response) -> bool:

@@ -28,7 +28,7 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 from tests.postgres import find_free_port
 from tests.review.conftest import JUDGING, PASSWORD, SECRET, People, add_people
-from tests.review.test_access import address_of
+from tests.review.world import address_of
 
 HOSTILE = "\"'></textarea></title><script>window.xss=1</script><img src=x onerror='window.xss=1'>"
 """Breaks out of text, attributes and elements where it is not escaped."""

@@ -187,6 +187,7 @@ def _day_key() -> list[sa.Column[Any]]:
 
 def _customers() -> None:
     op.create_index("ix_calls_customer_id", "calls", ["customer_id"])
+    op.create_index("ix_calls_team", "calls", ["team"])
     op.create_table(
         "contacts",
         sa.Column("call", sa.Integer(), nullable=False),
@@ -207,7 +208,8 @@ def _customers() -> None:
         sa.ForeignKeyConstraint(["again"], ["calls.id"], ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("call"),
     )
-    op.create_index("ix_contacts_customer", "contacts", ["customer_id", "at"])
+    ranked_by = ["previous", "again", "said_again", "upset", "abusive"]
+    op.create_index("ix_contacts_customer", "contacts", ["customer_id", "at", *ranked_by])
     op.create_index("ix_contacts_at", "contacts", ["at"])
     op.create_index("ix_contacts_previous", "contacts", ["previous"])
     op.create_index("ix_contacts_again", "contacts", ["again"])

@@ -24,14 +24,13 @@ from pipeline.review.routes.api_forms import (
     CallLine,
     MeForm,
     NewKey,
-    NightForm,
-    OverviewForm,
     Problem,
     TokenBody,
     TokenForm,
     ViewBody,
     ViewForm,
 )
+from pipeline.review.routes.figure_forms import NightForm, OverviewForm
 from pipeline.review.routes.overview import Days, figures_of
 
 DESCRIPTION = """
@@ -90,7 +89,7 @@ def show_overview(
     return OverviewForm.model_validate(figures_of(request, person, days, provisional))
 
 
-@router.get("/agents/{agent_id}", tags=["figures"])
+@router.get("/agents/{agent_id:path}", tags=["figures"])
 def show_agent(
     request: Request,
     person: Viewer,

@@ -22,7 +22,6 @@ from pipeline.review.routes.api_forms import (
     StepForm,
     WholeCall,
 )
-from pipeline.review.search import find_calls
 from pipeline.standing import AUTO_FAIL
 
 router = APIRouter(prefix="/api", tags=["calls"])
@@ -67,7 +66,7 @@ router.add_api_route(
 @router.get("/calls")
 def search_calls(request: Request, person: Viewer, wanted: calls.Wanted) -> CallPage:
     """A page of the calls that match and that the person may see."""
-    page = CallPage.model_validate(find_calls(site_of(request).store, wanted, person))
+    page = CallPage.model_validate(calls.search(site_of(request), person, wanted))
     return page.model_copy(update={"calls": tuple(for_eyes_of(person, c) for c in page.calls)})
 
 

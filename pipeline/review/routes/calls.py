@@ -10,7 +10,9 @@ from pipeline.review import audit, corrections, saved_views
 from pipeline.review.access import Exporter, Viewer
 from pipeline.review.export import FORMATS, export
 from pipeline.review.pages import address, back_to, render, site_of
-from pipeline.review.search import Filter, choices, export_calls, find_calls
+from pipeline.review.people import Person
+from pipeline.review.search import Filter, FoundCalls, choices, export_calls, find_calls
+from pipeline.review.site import Site
 from pipeline.review.trust import rubric_name, suggest_only
 from pipeline.standing import AUTO_FAIL
 from pipeline.tables import utc_now
@@ -27,11 +29,18 @@ def show_calls(request: Request, person: Viewer, wanted: Wanted) -> Response:
         request,
         "calls.html",
         wanted=wanted,
-        found=find_calls(site.store, wanted, person),
+        found=search(site, person, wanted),
         choices=choices(site.store, person),
         views=saved_views.list_views(site.store, person),
         formats=FORMATS,
     )
+
+
+def search(site: Site, person: Person, wanted: Filter) -> FoundCalls:
+    """A page of the calls that match. What is found by words shows words: that is noted."""
+    if wanted.q:
+        audit.note(site.store, person, "view", "calls in which words were said")
+    return find_calls(site.store, wanted, person)
 
 
 @router.get("/calls/export.{kind}")

@@ -71,7 +71,7 @@ class CustomerCallForm(Form):
 
 class PromiseForm(Form):
     """``told``: due, no time or unclear. ``early`` and ``after`` are the customer's calls before
-    and since it was due."""
+    and since it was due, ``soon``: the latter was a repeat contact."""
 
     call: int
     call_id: str
@@ -84,6 +84,7 @@ class PromiseForm(Form):
     overdue: bool
     early: CallRefForm | None
     after: CallRefForm | None
+    soon: bool
 
 
 class CustomerForm(Form):

@@ -12,6 +12,7 @@ from pipeline.review.overview import MIN_CALLS, Overview, fingerprint, overview
 from pipeline.review.pages import part, render, site_of
 from pipeline.review.people import Person
 from pipeline.review.search import Filter, find_calls
+from pipeline.review.trust import suggest_only
 
 router = APIRouter()
 
@@ -38,16 +39,18 @@ def _scores(request: Request, person: Person, days: int, provisional: bool | Non
     """Drawn once until something changes: there may be hundreds of agents."""
     site = site_of(request)
     with site.store.read() as session:
-        key = ("scores", days, provisional, *fingerprint(session, person))
+        suggested = suggest_only(session)
+        key = ("scores", days, provisional, suggested, *fingerprint(session, person))
 
     def draw() -> Markup:
         figures = figures_of(request, person, days, provisional)
-        return part("scores.html", figures=figures, days=days, min_calls=MIN_CALLS)
+        shown = {"figures": figures, "days": days, "suggested": suggested}
+        return part("scores.html", **shown, min_calls=MIN_CALLS)
 
     return site.made_once(key, draw)
 
 
-@router.get("/agents/{agent_id}", include_in_schema=False)
+@router.get("/agents/{agent_id:path}", include_in_schema=False)
 def show_agent(
     request: Request,
     person: Viewer,

@@ -6,16 +6,13 @@ from fastapi import APIRouter, HTTPException, Path, Request
 from fastapi.responses import FileResponse
 
 from pipeline.review import corrections, playback
-from pipeline.review.access import Viewer, find_call
+from pipeline.review.access import LARGEST_NUMBER, Viewer, find_call
 from pipeline.review.pages import site_of
 from pipeline.review.site import Site
 from pipeline.review.waveform import Waveform, waveform
 from pipeline.tables import CallRow
 
 router = APIRouter()
-
-LARGEST_NUMBER = 2**31 - 1
-"""No call has a greater one: it is what PostgreSQL's INTEGER holds."""
 
 CallNumber = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 
