@@ -27,7 +27,7 @@ from rich.table import Table
 from sqlalchemy import insert, text
 
 from pipeline.review.people import accept, add_person, invite
-from pipeline.review_tables import StandingRow
+from pipeline.review_tables import ContactRow, StandingRow
 from pipeline.standing import spaced
 from pipeline.store import Store
 from pipeline.tables import AnswerRow, BatchRow, CallRow, OutcomeRow, ResultRow
@@ -44,6 +44,7 @@ CRITERIA = (
     *(("listen_first", 20), ("empathize", 20), ("apologize", 20), ("solve", 20), ("follow_up", 20)),
     *(("no_talking_over", 5), ("hold_handling", 5), ("composure", 5), ("positive_language", 5)),
 )
+FILLED = (CallRow, ResultRow, AnswerRow, StandingRow, OutcomeRow, ContactRow)
 ANSWERS = ("met", "partial", "missed", "not_applicable", "cannot_tell")
 FLAGS = ("repeat_contact", "asks_manager", "long_hold", "abusive_customer", "low_score")
 
@@ -64,7 +65,7 @@ def fill(store: Store, count: int) -> None:
             at = newest - timedelta(days=night, seconds=chance.randrange(36_000))
             _add(rows, number, agent, at, skill[agent], lines, chance, last_night=night == 0)
         with store.write() as session:
-            for table in (CallRow, ResultRow, AnswerRow, StandingRow, OutcomeRow):
+            for table in FILLED:
                 if rows[table]:
                     session.execute(insert(table), rows[table])
             words = text("INSERT INTO call_words (rowid, words) VALUES (:number, :words)")
@@ -157,6 +158,12 @@ def _add(
             {"batch": 1, "path": f"/bench/{call_id}.wav", "status": "scored", "reason": None}
             | {"result": number, "at": at}
         )
+    rows[ContactRow].append(
+        {"call": number, "customer_id": metadata["customer_id"], "at": at}
+        | {"duration_s": duration_s, "holds": 0, "hold_s": 0.0, "dead_air": 0, "dead_air_s": 0.0}
+        | {"said_again": "repeat_contact" in flags, "upset": "asks_manager" in flags}
+        | {"abusive": "abusive_customer" in flags}
+    )
     rows["words"].append({"number": number, "words": "\n".join(turn["text"] for turn in turns)})
 
 
@@ -205,6 +212,9 @@ PAGES = {
     "search, common word": lambda _: "/calls?q=refund",
     "search, phrase": lambda _: "/calls?q=%22third+time%22+manager",
     "disputes": lambda _: "/disputes",
+    "customers": lambda _: "/customers",
+    "customer": lambda chance: f"/customers/cu-{chance.randrange(CUSTOMERS):05}",
+    "calibration": lambda _: "/calibration",
 }
 
 
@@ -219,7 +229,7 @@ def visit(url: str, name: str, tries: int, seed: int, took: dict[str, list[float
             began = time.perf_counter()
             response = client.get(address(chance))
             seconds = time.perf_counter() - began
-            assert response.status_code in (200, 404), f"{page}: {response.status_code}"
+            assert response.status_code in (200, 403, 404), f"{page}: {response.status_code}"
             if response.status_code == 200:
                 took[page].append(seconds)
             time.sleep(chance.uniform(0, 2.0))

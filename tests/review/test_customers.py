@@ -18,6 +18,9 @@ from pipeline.records import (
     Span,
     Turn,
 )
+from pipeline.review.cause_figures import find_cause, list_causes
+from pipeline.review.customers import Wanted, find_customer, find_customers
+from pipeline.review.people import Person
 from pipeline.review_tables import AuditRow, ContactRow, PromiseRow, StatementRow
 from pipeline.store import Store
 from pipeline.tables import CallRow, ResultRow
@@ -29,6 +32,10 @@ LOST = ("My parcel never arrived.", "The package I ordered has not arrived.", "N
 
 @pytest.fixture
 def keep_call(store: Store, make_result: Callable[..., CallResult]) -> Callable[..., int]:
+    return keeper(store, make_result)
+
+
+def keeper(store: Store, make_result: Callable[..., CallResult]) -> Callable[..., int]:
     """Stores a call of a customer: ``day`` of May 2026, a promise, what was the matter, flags."""
 
     def kept(
@@ -287,3 +294,31 @@ def test_the_period_ends_with_the_newest_call(as_, keep_call):
     """Not today: what was recorded long ago is shown too."""
     keep_call("c-1", 1)
     assert len(customers(as_("qa"), days=1)) == 1
+
+
+def test_either_database_answers_alike(database_url, make_result):
+    admin = Person(1, "admin", "admin")
+    supervisor = Person(2, "supervisor", "supervisor", ("returns",))
+    with Store(database_url) as store:
+        keep = keeper(store, make_result)
+        for number, text in enumerate(LOST):
+            team = "billing" if number == 0 else "returns"
+            customer = f"CU-{number % 2}"
+            keep(f"c-{number}", 1 + number, customer, matter=text, promised="Today", team=team)
+        keep("c-9", 9, "CU-9", matter=LOST[0], flags=("asks_manager",))
+        find_causes(store)
+        first = keep("c-0", 1, "CU-0", matter=LOST[0], promised="Today", team="billing")
+        for person, calls, repeats in ((admin, 2, 1), (supervisor, 1, 0)):
+            with store.read() as session:
+                found = find_customers(session, Wanted(q="cu-0"), person)
+                (line,) = found.customers
+                assert (line.calls, line.repeats, line.again) == (calls, repeats, repeats)
+                assert len(find_customer(session, "CU-0", person).calls) == calls
+                (cause,) = list_causes(session, person).causes
+                assert cause.calls == calls + 2
+                assert len(find_cause(session, cause.number, person).solutions) == calls + 2
+        with store.write() as session:
+            session.execute(delete(CallRow).where(CallRow.id == first))
+        find_causes(store)
+        with store.read() as session:
+            assert [found.number for found in list_causes(session, admin).causes] == [cause.number]
