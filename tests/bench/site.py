@@ -40,6 +40,7 @@ TEAMS, AGENTS, QUEUES, CUSTOMERS = 20, 200, 8, 20_000
 NIGHTS = 60
 TURNS = 40
 CHUNK = 1000
+ARRIVE_WITHIN_S = 10.0
 CRITERIA = (
     *(("listen_first", 20), ("empathize", 20), ("apologize", 20), ("solve", 20), ("follow_up", 20)),
     *(("no_talking_over", 5), ("hold_handling", 5), ("composure", 5), ("positive_language", 5)),
@@ -72,20 +73,25 @@ def fill(store: Store, count: int) -> None:
             session.execute(words, rows["words"])
 
     with store.write() as session:
+        day = DAY[session.get_bind().dialect.name]
         for sums in SUMS:
-            session.execute(text(sums))
+            days = {name: day.format(name) for name in ("at", "scored_at")}
+            session.execute(text(sums.format(**days)))
 
 
 # What pipeline.day_sums adds up call by call.
-_DAY = "CAST(julianday(%s) - 2440587.5 AS INTEGER)"
+DAY = {
+    "sqlite": "CAST(julianday({}) - 2440587.5 AS INTEGER)",
+    "postgresql": "CAST(floor(extract(epoch FROM {}) / 86400) AS INTEGER)",
+}
 SUMS = (
-    f"""INSERT INTO agent_days SELECT agent_id, team, {_DAY % "at"}, {_DAY % "scored_at"},
-    max(agent_id), count(*), 0, count(score), sum(CAST(round(score * 10) AS INTEGER)),
+    """INSERT INTO agent_days SELECT agent_id, team, {at}, {scored_at}, max(agent_id), count(*), 0,
+    count(score), sum(CAST(round(score * 10) AS INTEGER)),
     sum(CAST(round(score * 10) AS INTEGER) * CAST(round(score * 10) AS INTEGER)),
-    sum(CAST(coverage * 1000 AS INTEGER)), sum(flags <> ''), 0
+    sum(CAST(coverage * 1000 AS INTEGER)), sum(CASE WHEN flags = '' THEN 0 ELSE 1 END), 0
     FROM standings GROUP BY 1, 2, 3, 4""",
-    f"""INSERT INTO criterion_days SELECT agent_id, team, {_DAY % "at"}, {_DAY % "scored_at"},
-    criterion, count(*), sum(CAST(2 * points / max_points AS INTEGER))
+    """INSERT INTO criterion_days SELECT agent_id, team, {at}, {scored_at}, criterion, count(*),
+    sum(CAST(2 * points / max_points AS INTEGER))
     FROM standings JOIN answers ON answers.result = standings.result
     WHERE points IS NOT NULL GROUP BY 1, 2, 3, 4, 5""",
 )
@@ -222,9 +228,12 @@ def visit(url: str, name: str, tries: int, seed: int, took: dict[str, list[float
     """Opens pages as somebody signed in, one after the other, as a person would."""
     chance = random.Random(seed)
     with httpx.Client(base_url=url, timeout=60) as client:
+        time.sleep(chance.uniform(0, ARRIVE_WITHIN_S))
         token = re.search(r'name="csrf" value="([^"]+)"', client.get("/sign-in").text)
         form = {"csrf": token[1] if token else "", "name": name, "password": PASSWORD}
+        began = time.perf_counter()
         assert client.post("/sign-in", data=form).status_code == 303
+        took["sign in"].append(time.perf_counter() - began)
         for page, address in [*PAGES.items()] * tries:
             began = time.perf_counter()
             response = client.get(address(chance))
@@ -290,7 +299,7 @@ def main() -> None:
     table = Table(title=f"{asked.calls:,} calls, {asked.users} people at once; seconds")
     for heading in ("Page", "Pages", "50 %", "95 %", "99 %", "Longest"):
         table.add_column(heading, justify="left" if heading == "Page" else "right")
-    for page in [*PAGES, "all"]:
+    for page in ["sign in", *PAGES, "all"]:
         seconds = [s for key in took for s in took[key] if page in (key, "all")]
         shown = [f"{x:.3f}" for x in (*np.percentile(seconds, (50, 95, 99)), max(seconds))]
         table.add_row(page, str(len(seconds)), *shown)
