@@ -107,6 +107,7 @@ def find_causes(store: Store, days: int = DAYS) -> CauseRun | None:
         until = session.scalar(select(func.max(StandingRow.at)))
     if until is None:
         return None
+    until = min(until, utc_now())  # a recorder's clock may be wrong
     since = until - timedelta(days=days)
     embedded = _embed_new(store, since)
     with store.read() as session:

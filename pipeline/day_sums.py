@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -21,8 +22,13 @@ def count_in(session: Session, standing: StandingRow, agent_name: str | None) ->
 
 
 def count_out(session: Session, standing: StandingRow) -> None:
-    """Takes it away again: before it changes, or the call is deleted."""
+    """Takes it away again, before it changes."""
     _add(session, standing, -1, None)
+    emptied = (AgentDayRow.calls == 0) & (AgentDayRow.disputed == 0)
+    of_day = (AgentDayRow.agent_id == standing.agent_id) & (
+        AgentDayRow.day == day_number(standing.at)
+    )
+    session.execute(delete(AgentDayRow).where(of_day, emptied))
 
 
 def answers_of(standing: StandingRow) -> dict[str, str]:

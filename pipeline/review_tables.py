@@ -108,6 +108,8 @@ class ReviewRow(Base):
     machine: Mapped[str]
     """The machine's answer at that time, in the result of that number."""
     result: Mapped[int]
+    rule: Mapped[str | None]
+    """Where it is about the rule that failed the call: which."""
     comment: Mapped[str]
     person: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"))
     person_name: Mapped[str]

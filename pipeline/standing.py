@@ -4,6 +4,7 @@ Kept in one row a call, so that pages can list and average thousands of them.
 """
 
 import json
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,18 +15,19 @@ from sqlalchemy.orm import Session
 
 from pipeline.contacts import keep_contact
 from pipeline.day_sums import count_in, count_out
+from pipeline.fulltext import keep_words
 from pipeline.records import AnswerValue, CriterionResult
 from pipeline.review_tables import ReviewRow, StandingRow
 from pipeline.rubric_file import RubricFile
 from pipeline.score import SHARE, total
 from pipeline.tables import CallRow, ResultRow, RubricRow
-from pipeline.words import keep_words
+
+log = logging.getLogger(__name__)
 
 AUTO_FAIL = "failed_by"
 """Reviewed like a criterion: ``not_applicable`` says that the rule which failed the call does not
 apply to it."""
 LOW_SCORE = "low_score"
-DECISIONS = ("upheld", "rejected", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +41,37 @@ class Standing:
     flags: tuple[str, ...]
 
 
-def corrections(history: Iterable[ReviewRow]) -> dict[str, str]:
-    """The answer that people gave to each criterion they corrected; ``history`` in order of time.
+def asked(result: Mapping[str, Any]) -> frozenset[str]:
+    """What can be reviewed of a result: its criteria, and the rule that failed it if one did."""
+    criteria = frozenset(criterion["id"] for criterion in result["criteria"])
+    return criteria | {AUTO_FAIL} if result["failed_by"] else criteria
 
-    What is disputed but not upheld changes nothing.
+
+def corrections(result: Mapping[str, Any], history: Iterable[ReviewRow]) -> dict[str, str]:
+    """The answers of a result that people gave, by criterion; ``history`` in order of time.
+
+    What is disputed but not upheld changes nothing. That a rule does not apply was said of one
+    rule, and holds for no other.
     """
+    given = [row for row in history if row.kind in ("corrected", "upheld")]
     return {
-        r.criterion: r.answer for r in history if r.kind in ("corrected", "upheld") and r.answer
+        row.criterion: row.answer
+        for row in given
+        if row.answer is not None
+        and row.criterion in asked(result)
+        and (row.criterion != AUTO_FAIL or row.rule == result["failed_by"])
     }
 
 
-def open_disputes(history: Sequence[ReviewRow]) -> list[ReviewRow]:
-    """Disputes that nobody decided on. A correction of the same criterion decides."""
+def open_disputes(result: Mapping[str, Any], history: Sequence[ReviewRow]) -> list[ReviewRow]:
+    """Disputes of a result that nobody decided on. A correction of the same criterion decides.
+
+    What the newest result does not ask any more is not disputed any more.
+    """
     waiting: dict[str, ReviewRow] = {}
     for row in history:
+        if row.criterion not in asked(result):
+            continue
         if row.kind == "disputed":
             waiting[row.criterion] = row
         else:
@@ -88,8 +107,12 @@ def stand(
     return Standing(score, uncapped, coverage, failed_by, flags)
 
 
-def refresh(session: Session, call: int) -> None:
-    """Brings up to date what pages show of a call, after it was scored or reviewed."""
+def refresh(session: Session, call: int, *, scored: bool) -> None:
+    """Brings up to date what pages show of a call, after it was scored or reviewed.
+
+    Who writes about the same call at the same time waits: totals are made of what stood before.
+    """
+    lock(session, call)
     newest = (
         select(ResultRow, CallRow)
         .join(CallRow, ResultRow.call == CallRow.id)
@@ -100,15 +123,14 @@ def refresh(session: Session, call: int) -> None:
     row, call_row = session.execute(newest).tuples().one()
     in_time = select(ReviewRow).where(ReviewRow.call == call).order_by(ReviewRow.id)
     history = session.scalars(in_time).all()
-    result, corrected = json.loads(row.result_json), corrections(history)
-    known = {criterion["id"] for criterion in result["criteria"]} | {AUTO_FAIL}
-    corrected = {key: answer for key, answer in corrected.items() if key in known}
-    rubric = _rubric(session, row.rubric_hash) if corrected else None
+    result = json.loads(row.result_json)
+    corrected = corrections(result, history)
+    rubric = stored_rubric(session, row.rubric_hash) if corrected else None
     totals = stand(result, corrected, rubric)
     answers = {
         found["id"]: corrected.get(found["id"], found["answer"]) for found in result["criteria"]
     }
-    before = session.get(StandingRow, call, with_for_update=True)
+    before = session.get(StandingRow, call, populate_existing=True)
     standing = StandingRow(
         call=call,
         result=row.id,
@@ -123,18 +145,27 @@ def refresh(session: Session, call: int) -> None:
         flags=spaced(totals.flags),
         answers=spaced(f"{criterion}={answer}" for criterion, answer in answers.items()),
         corrected=len(corrected),
-        disputed=len(open_disputes(history)),
+        disputed=len(open_disputes(result, history)),
     )
     if before is not None:
         count_out(session, before)
     session.merge(standing)
     count_in(session, standing, call_row.agent_name)
-    keep_words(session, call, (turn["text"] for turn in result["turns"]))
-    keep_contact(session, call_row, standing, result)
+    if before is None or scored:
+        keep_words(session, call, (turn["text"] for turn in result["turns"]))
+        keep_contact(session, call_row, standing, result)
+
+
+def lock(session: Session, call: int) -> None:
+    """Lets nobody else write about a call until the transaction ends (SQLite has one writer)."""
+    session.execute(select(CallRow.id).where(CallRow.id == call).with_for_update())
 
 
 def take_in(connection: Connection) -> None:
-    """What an older version scored, which kept nothing for the pages."""
+    """What was scored by a version that kept nothing for the pages.
+
+    A result that cannot be read stays out: nothing else must fail by it.
+    """
     with Session(connection) as session:
         missing = (
             select(ResultRow.call)
@@ -143,8 +174,16 @@ def take_in(connection: Connection) -> None:
             .order_by(ResultRow.call)
         )
         for call in session.scalars(missing).all():
-            refresh(session, call)
-            session.expire_all()
+            try:
+                with session.begin_nested():
+                    refresh(session, call, scored=True)
+            except (KeyError, TypeError, ValueError) as error:
+                log.error(
+                    "call number %d: its stored result is not understood (%s)",
+                    call,
+                    type(error).__name__,
+                )
+            session.expunge_all()
         session.flush()
 
 
@@ -198,7 +237,8 @@ def _capped(
     return min(uncapped, lowest.score_at_most), lowest.id
 
 
-def _rubric(session: Session, rubric_hash: str) -> RubricFile | None:
+def stored_rubric(session: Session, rubric_hash: str) -> RubricFile | None:
+    """What judged a result, as it was written; None where it was not stored."""
     row = session.get(RubricRow, rubric_hash)
     if row is None:
         return None

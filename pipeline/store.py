@@ -421,7 +421,7 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         for criterion in card.criteria
     )
     session.flush()
-    refresh(session, call.id)
+    refresh(session, call.id, scored=True)
     return row.id
 
 

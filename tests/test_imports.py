@@ -25,7 +25,7 @@ LAYERS = [
         "paths",
     },
     {"review_tables"},
-    {"words", "durations", "turn_taking", "manifest", "remote", "signs_of_life"},
+    {"fulltext", "durations", "turn_taking", "manifest", "remote", "signs_of_life"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
     {"minilm", "promises"},

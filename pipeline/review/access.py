@@ -20,6 +20,7 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "dispute": frozenset({"agent"}),
     "correct": frozenset({"admin", "qa", "supervisor"}),
     "export": frozenset({"admin", "qa", "supervisor"}),
+    "draw": frozenset({"admin", "qa"}),
     "calibrate": frozenset({"admin", "qa", "supervisor"}),
     "customers": frozenset({"admin", "qa", "supervisor"}),
     "manage": frozenset({"admin"}),
@@ -49,17 +50,15 @@ class May:
 
     async def __call__(self, request: Request) -> Person:
         _check_address(request)
-        person, scopes = await run_in_threadpool(_who, request)
+        person = await run_in_threadpool(_who, request)
         if person is None:
             raise SignInNeeded
-        allowed = person.role in PERMISSIONS[self.permission]
-        if scopes is not None and (self.in_person or self.permission not in scopes):
-            allowed = False
-        if not allowed:
+        by_key = person.scopes is not None
+        if not may(person, self.permission) or (by_key and self.in_person):
             raise HTTPException(403, "This is not yours to see or do; ask an administrator.")
-        if scopes is None:
+        if not by_key:
             await _check_forgery(request)
-        request.state.person, request.state.scopes = person, scopes
+        request.state.person = person
         return person
 
 
@@ -70,7 +69,7 @@ class Anyone:
     async def __call__(self, request: Request) -> Person | None:
         _check_address(request)
         await _check_forgery(request)
-        person, _ = await run_in_threadpool(_who, request)
+        person = await run_in_threadpool(_who, request)
         request.state.person = person
         return person
 
@@ -80,6 +79,7 @@ InPerson = Annotated[Person, Depends(May("see", in_person=True))]
 Disputer = Annotated[Person, Depends(May("dispute"))]
 Corrector = Annotated[Person, Depends(May("correct"))]
 Exporter = Annotated[Person, Depends(May("export"))]
+Drawer = Annotated[Person, Depends(May("draw"))]
 Calibrator = Annotated[Person, Depends(May("calibrate"))]
 CustomerViewer = Annotated[Person, Depends(May("customers"))]
 Manager = Annotated[Person, Depends(May("manage"))]
@@ -87,12 +87,20 @@ Visitor = Annotated[Person | None, Depends(Anyone())]
 
 
 def may(person: Person | None, permission: str) -> bool:
-    return person is not None and person.role in PERMISSIONS[permission]
+    """Whether the role has the permission, and the key too where they came with one."""
+    if person is None or person.role not in PERMISSIONS[permission]:
+        return False
+    return person.scopes is None or permission in person.scopes
+
+
+def sees_all(person: Person) -> bool:
+    """Whether every call is theirs to see."""
+    return person.role in ("admin", "qa")
 
 
 def visible(person: Person, of: type[Any] = CallRow) -> ColumnElement[bool]:
     """What a person may see, as a condition on ``calls`` or a table with their agent and team."""
-    if person.role in ("admin", "qa"):
+    if sees_all(person):
         return true()
     if person.role == "supervisor":
         shared: ColumnElement[bool] = of.team.in_(person.teams)
@@ -163,15 +171,15 @@ async def _check_forgery(request: Request) -> None:
         raise HTTPException(403, "This page was open for too long; go back, reload it, try again.")
 
 
-def _who(request: Request) -> tuple[Person | None, frozenset[str] | None]:
-    """Who asks; with the scopes of the key where a program does."""
+def _who(request: Request) -> Person | None:
+    """Who asks, by key or session."""
     site: Site = request.app.state.site
     scheme, _, key = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key:
-        return find_token(site.store, key.strip()) or (None, None)
+        return find_token(site.store, key.strip())
     number = request.session.get("person")
     person = find_person(site.store, number) if isinstance(number, int) else None
     current = person is not None and person.active
     if not current or request.session.get("epoch") != person.epoch:  # type: ignore[union-attr]
-        return None, None
-    return person, None
+        return None
+    return person

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pipeline import __version__
 from pipeline.errors import PermanentError, TransientError
 from pipeline.review.access import SignInNeeded, api_routes, declared_access
-from pipeline.review.pages import STATIC, address, render
+from pipeline.review.pages import ERROR, STATIC, address, render
 from pipeline.review.routes import ROUTERS
 from pipeline.review.site import Site
 
@@ -155,6 +155,9 @@ async def _on_bad_request(request: Request, error: Exception) -> Response:
 
 async def _on_our_error(request: Request, error: Exception) -> Response:
     status = 503 if isinstance(error, TransientError) else 400
+    if status == 503 and getattr(request.state, "person", None) is None:
+        log.error("%s", error)  # it names the database, which is not for everybody
+        error = TransientError("The database or a share is away for the moment; try again soon.")
     if _wants_json(request):
         return JSONResponse({"detail": str(error)}, status)
     return _error_page(request, status, str(error))
@@ -180,7 +183,7 @@ async def _on_surprise(request: Request, error: Exception) -> Response:
 
 def _error_page(request: Request, status: int, message: str) -> Response:
     title = HTTPStatus(status).phrase
-    return render(request, "error.html", status, title=title, message=message)
+    return render(request, ERROR, status, title=title, message=message)
 
 
 def _wants_json(request: Request) -> bool:

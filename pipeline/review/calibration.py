@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-import yaml
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
@@ -20,9 +19,10 @@ from pipeline.review.agreement import ORDER
 from pipeline.review.people import Person
 from pipeline.review.trust import rubric_name
 from pipeline.review_tables import AuditRow, PersonRow, ReadingRow, SampleRow, StandingRow
-from pipeline.rubric_file import Criterion, RubricFile
+from pipeline.rubric_file import Criterion
+from pipeline.standing import stored_rubric
 from pipeline.store import Store
-from pipeline.tables import AnswerRow, CallRow, ResultRow, RubricRow, utc_now
+from pipeline.tables import AnswerRow, CallRow, ResultRow, utc_now
 
 READERS = 2
 LISTED = 100  # calls in a list; the rest come up as these are read
@@ -289,12 +289,8 @@ def _question(criterion: str, asked: Criterion | None) -> Question:
 
 def _criteria(session: Session, rubric_hash: str) -> dict[str, Criterion]:
     """What a stored rubric asks, by criterion; empty where it was not stored."""
-    row = session.get(RubricRow, rubric_hash)
-    if row is None:
-        return {}
-    text = next(iter(json.loads(row.files_json).values()))
-    rubric = RubricFile.model_validate(yaml.safe_load(text))
-    return {criterion.id: criterion for criterion in rubric.criteria}
+    rubric = stored_rubric(session, rubric_hash)
+    return {criterion.id: criterion for criterion in rubric.criteria} if rubric else {}
 
 
 def _sample(

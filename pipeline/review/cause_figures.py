@@ -16,8 +16,7 @@ from sqlalchemy import Select, case, distinct, func, select
 from sqlalchemy.orm import Session
 
 from pipeline.day_sums import answers_of
-from pipeline.review.access import LARGEST_NUMBER, visible
-from pipeline.review.customers import sees_all
+from pipeline.review.access import LARGEST_NUMBER, sees_all, visible
 from pipeline.review.people import Person
 from pipeline.review_tables import (
     CauseMemberRow,

@@ -56,7 +56,11 @@ def interval_chart(groups: Sequence[Group], theme: Theme, width: Width) -> bytes
         low, mean, high = _bounds(group.score)
         axes.plot([low, high], [place, place], color=colours["mark"], linewidth=2)
         axes.plot([mean], [place], color=colours["mark"], marker="o", markersize=6)
-    axes.set_yticks(range(len(shown)), [_short(group.name or group.id, width) for group in shown])
+    axes.set_yticks(
+        range(len(shown)),
+        [_short(group.name or group.id, width) for group in shown],
+        parse_math=False,
+    )
     axes.set_ylim(max(1, len(shown)) - 0.5, -0.5)
     axes.set_xlim(0, 100)
     axes.set_xlabel("Mean score, 95 % interval", color=colours["dim"])

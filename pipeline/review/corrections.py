@@ -4,7 +4,7 @@ Every step is a row of its own, and none is ever changed: the history of a call 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -14,10 +14,12 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import SettingsError
 from pipeline.records import AnswerValue
+from pipeline.report import points
 from pipeline.review.access import find_call, visible
 from pipeline.review.people import Person
 from pipeline.review_tables import ReviewRow, StandingRow
-from pipeline.standing import AUTO_FAIL, corrections, open_disputes, refresh
+from pipeline.score import SHARE
+from pipeline.standing import AUTO_FAIL, corrections, lock, open_disputes, refresh
 from pipeline.store import Store
 from pipeline.tables import CallRow, ResultRow, utc_now
 
@@ -54,6 +56,12 @@ class Reviewed:
                 return answer
         raise ReviewError(f"{criterion}: the rubric of this call asks no such thing; reload")
 
+    def points(self, criterion: Mapping[str, Any]) -> str:
+        """What the answer that stands earns, of what it could."""
+        share = SHARE.get(self.answer(criterion["id"]))
+        earned = None if share is None else share * criterion["max_points"]
+        return points({"points": earned, "max_points": criterion["max_points"]})
+
     def answer(self, criterion: str) -> str:
         """The answer that stands."""
         return self.corrected.get(criterion) or self.machine(criterion)
@@ -62,12 +70,14 @@ class Reviewed:
 def load_reviewed(session: Session, number: int, person: Person) -> Reviewed:
     """A call that the person may see, with its history. Raises 404 as :func:`find_call`."""
     call = find_call(session, number, person)
-    standing = session.get_one(StandingRow, number)
+    standing = session.get_one(StandingRow, number, populate_existing=True)
     text = session.get_one(ResultRow, standing.result).result_json
     in_time = select(ReviewRow).where(ReviewRow.call == number).order_by(ReviewRow.id)
     history = tuple(session.scalars(in_time))
-    disputes = {row.criterion: row for row in open_disputes(history)}
-    return Reviewed(call, standing, json.loads(text), history, corrections(history), disputes)
+    result = json.loads(text)
+    disputes = {row.criterion: row for row in open_disputes(result, history)}
+    corrected = corrections(result, history)
+    return Reviewed(call, standing, result, history, corrected, disputes)
 
 
 def correct(
@@ -85,6 +95,7 @@ def correct(
     """
     _check_answer(criterion, answer)
     with store.write() as session:
+        lock(session, number)
         reviewed = load_reviewed(session, number, person)
         stands = reviewed.answer(criterion)
         if seen is not None and seen != stands:
@@ -106,6 +117,7 @@ def dispute(
     """An agent asks for another answer, while the call is open to dispute."""
     _check_answer(criterion, answer)
     with store.write() as session:
+        lock(session, number)
         reviewed = load_reviewed(session, number, person)
         if utc_now() >= disputable_until(reviewed.standing, window_days):
             raise ReviewError(
@@ -123,6 +135,7 @@ def decide(
 ) -> None:
     """A reviewer upholds or rejects an open dispute, or the agent withdraws it."""
     with store.write() as session:
+        lock(session, number)
         reviewed = load_reviewed(session, number, person)
         asked = reviewed.disputes.get(criterion)
         if asked is None:
@@ -156,20 +169,11 @@ class Dispute:
 def list_disputes(store: Store, person: Person) -> list[Dispute]:
     """The open disputes of the calls that the person may see, the oldest first."""
     with store.read() as session:
-        rows = session.execute(
-            select(ReviewRow, CallRow)
-            .join(CallRow, ReviewRow.call == CallRow.id)
-            .join(StandingRow, StandingRow.call == CallRow.id)
-            .where(StandingRow.disputed > 0, visible(person))
-            .order_by(ReviewRow.id)
-        ).tuples()
-        by_call: dict[int, list[ReviewRow]] = {}
-        calls: dict[int, CallRow] = {}
-        for review, call in rows:
-            by_call.setdefault(call.id, []).append(review)
-            calls[call.id] = call
-    waiting = [row for history in by_call.values() for row in open_disputes(history)]
-    return [_dispute(row, calls[row.call]) for row in sorted(waiting, key=lambda row: row.id)]
+        disputed = select(StandingRow.call).join(CallRow, StandingRow.call == CallRow.id)
+        numbers = session.scalars(disputed.where(StandingRow.disputed > 0, visible(person))).all()
+        reviewed = [load_reviewed(session, number, person) for number in numbers]
+    waiting = [(row, one.call) for one in reviewed for row in one.disputes.values()]
+    return [_dispute(row, call) for row, call in sorted(waiting, key=lambda pair: pair[0].id)]
 
 
 def regression_cases(store: Store, person: Person) -> Iterator[dict[str, Any]]:
@@ -233,6 +237,7 @@ def _add(
             before=reviewed.answer(criterion),
             machine=reviewed.machine(criterion),
             result=reviewed.standing.result,
+            rule=reviewed.result["failed_by"] if criterion == AUTO_FAIL else None,
             comment=comment,
             person=person.id,
             person_name=person.name,
@@ -240,7 +245,7 @@ def _add(
         )
     )
     session.flush()
-    refresh(session, reviewed.call.id)
+    refresh(session, reviewed.call.id, scored=False)
 
 
 def _dispute(row: ReviewRow, call: CallRow) -> Dispute:

@@ -14,10 +14,9 @@ from fastapi import HTTPException
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, or_, select
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import True_
 
-from pipeline.contacts import REPEAT_WITHIN, Contact, compare
-from pipeline.review.access import visible
+from pipeline.contacts import REPEAT_WITHIN
+from pipeline.review.access import sees_all, visible
 from pipeline.review.people import Person
 from pipeline.review.search import FoundCall, found_call
 from pipeline.review_tables import ContactRow, PromiseRow, StandingRow
@@ -147,6 +146,7 @@ def find_customers(session: Session, wanted: Wanted, person: Person) -> Customer
     until = session.scalar(newest)
     if until is None:
         return CustomerPage((), 0, wanted.page, 1, None)
+    until = min(until, utc_now())  # a recorder's clock may be wrong
     since = until - timedelta(days=wanted.days)
     period = [ContactRow.at >= since, *_theirs(person)]
     if wanted.q.strip():
@@ -204,11 +204,6 @@ def find_customer(session: Session, customer_id: str, person: Person) -> Custome
     )
 
 
-def sees_all(person: Person) -> bool:
-    """Whether every call is theirs to see: then no query need look which are."""
-    return isinstance(visible(person), True_)
-
-
 def _theirs(person: Person) -> list[ColumnElement[bool]]:
     """That a contact is the person's to see."""
     return [] if sees_all(person) else [ContactRow.call.in_(_seen(person))]
@@ -263,12 +258,10 @@ def _lines(
 
 
 def _calls(rows: Sequence[tuple[ContactRow, CallRow, StandingRow]]) -> Iterable[CustomerCall]:
-    compared = compare(
-        Contact(call.id, call.started_at_utc, call.direction == "outbound") for _, call, _ in rows
-    )
     began = {call.id: standing.at for _, call, standing in rows}
     for contact, call, standing in rows:
-        previous, _ = compared.get(call.id, (None, None))
+        # A call before that is not theirs to see is none to them.
+        previous = contact.previous if contact.previous in began else None
         gap = None if previous is None else standing.at - began[previous]
         yield CustomerCall(
             call=found_call(call, standing),

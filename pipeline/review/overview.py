@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.criteria import JUDGES
 from pipeline.day_sums import day_number
-from pipeline.review.access import visible
+from pipeline.review.access import sees_all, visible
 from pipeline.review.people import Person
 from pipeline.review_tables import AgentDayRow, CriterionDayRow, ReviewRow, StandingRow
 from pipeline.tables import utc_now
@@ -28,6 +28,8 @@ from pipeline.tables import utc_now
 MIN_CALLS = 10
 """Below this an agent's mean is not shown: an interval from fewer calls is too wide to act on."""
 CONFIDENCE = 0.95
+NOBODY = "unknown"
+"""The agent of calls whose metadata name none: compared with nobody."""
 EPOCH = date(1970, 1, 1).toordinal()
 DAYS_BEFORE_MONDAY = 3  # 1970-01-01 was a Thursday
 SUMS = (
@@ -136,23 +138,28 @@ def overview(
         mine_too = and_(mine_too, CriterionDayRow.agent_id == agent)
     today = day_number(utc_now())
     last = session.scalar(select(func.max(AgentDayRow.day)).where(mine))
-    until = today if last is None else last
+    until = today if last is None else min(last, today)  # a recorder's clock may be wrong
     since = until - days + 1
-    settled = today - dispute_days  # scored on that day or before
-    period = and_(mine, AgentDayRow.day >= since)
+    # Scored on that day or before: the time for disputes is over for all of them.
+    settled = today - dispute_days - 1 if dispute_days else today
+    period = and_(mine, AgentDayRow.day.between(since, until))
     calls, disputed, counted = _counts(session, period, settled)
     if provisional is None:
         provisional = counted == 0
     if provisional:
-        settled = today + 1
+        settled = today
     rows = _sums(session, and_(period, AgentDayRow.scored_day <= settled))
     points = _points(
         session,
-        and_(mine_too, CriterionDayRow.day >= since, CriterionDayRow.scored_day <= settled),
+        and_(
+            mine_too,
+            CriterionDayRow.day.between(since, until),
+            CriterionDayRow.scored_day <= settled,
+        ),
     )
     return Overview(
-        since=date.fromordinal(EPOCH + since),
-        until=date.fromordinal(EPOCH + until),
+        since=date.fromordinal(max(1, EPOCH + since)),
+        until=date.fromordinal(max(1, EPOCH + until)),
         calls=calls + disputed,
         counted=sum(row["calls"] for row in rows),
         provisional=calls + disputed - counted,
@@ -173,7 +180,7 @@ def fingerprint(session: Session, person: Person) -> tuple[Hashable, ...]:
         select(func.max(ReviewRow.id)).scalar_subquery(),
         select(func.max(StandingRow.scored_at)).scalar_subquery(),
     )
-    of_whom = () if person.role in ("admin", "qa") else (person.teams, person.agent_id)
+    of_whom = () if sees_all(person) else (person.role, person.teams, person.agent_id)
     return (
         of_whom,
         day_number(utc_now()),
@@ -285,7 +292,7 @@ def _trend(rows: Iterable[dict[str, Any]]) -> tuple[tuple[date, Mean], ...]:
 
 
 def _monday(week: int) -> date:
-    return date.fromordinal(EPOCH + week * 7 - DAYS_BEFORE_MONDAY)
+    return date.fromordinal(max(1, EPOCH + week * 7 - DAYS_BEFORE_MONDAY))
 
 
 def _mean(rows: Iterable[dict[str, Any]]) -> Mean:
@@ -303,13 +310,14 @@ def _coverage(rows: Sequence[dict[str, Any]]) -> float:
 
 def _set_apart(groups: Sequence[Group]) -> list[Group]:
     """Says of each how many are surely better or worse: their intervals do not touch."""
-    bounds = [(g.score.low, g.score.high) for g in groups if g.score.enough]
+    known = [group for group in groups if group.id != NOBODY]
+    bounds = [(g.score.low, g.score.high) for g in known if g.score.enough]
     lows = sorted(low for low, _ in bounds if low is not None)
     highs = sorted(high for _, high in bounds if high is not None)
 
     def placed(group: Group) -> Group:
         low, high = group.score.low, group.score.high
-        if not group.score.enough or low is None or high is None:
+        if group.id == NOBODY or not group.score.enough or low is None or high is None:
             return group
         below = len(lows) - bisect_right(lows, high)
         return replace(group, above=bisect_left(highs, low), below=below)

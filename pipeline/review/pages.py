@@ -16,6 +16,7 @@ from pipeline.report import environment
 from pipeline.review.access import forgery_token, may
 from pipeline.review.site import Site
 
+ERROR = "error.html"
 STATIC = Path(__file__).parent / "static"
 
 
@@ -33,7 +34,7 @@ def render(request: Request, template: str, status: int = 200, **context: Any) -
         "person": person,
         "may": lambda permission: may(person, permission),
         # An error begins no session: its cookie would take the place of one not sent along.
-        "csrf": forgery_token(request) if status < 400 or request.session else "",
+        "csrf": forgery_token(request) if template != ERROR or request.session else "",
         "path": request.url.path,
         "version": __version__,
         "said": request.session.pop("said", None),

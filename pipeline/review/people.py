@@ -4,7 +4,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Literal, get_args
@@ -12,7 +12,6 @@ from typing import Literal, get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import Session
 
 from pipeline.errors import SettingsError
 from pipeline.review_tables import InviteRow, PersonRow, TokenRow
@@ -41,6 +40,8 @@ class Person:
     agent_id: str | None = None
     epoch: int = 0
     active: bool = True
+    scopes: frozenset[str] | None = None
+    """What they may do by the key that they came with; None: they came in person."""
 
 
 def find_person(store: Store, number: int) -> Person | None:
@@ -165,6 +166,12 @@ def check_sign_in(store: Store, name: str, password: str) -> Person | None:
     return person if right and stored is not None else None
 
 
+def end_sessions(store: Store, person: Person) -> None:
+    """Signs somebody out everywhere."""
+    with store.write() as session:
+        session.get_one(PersonRow, person.id).epoch += 1
+
+
 def change_password(store: Store, person: Person, old: str, new: str) -> Person:
     """Raises SettingsError: the old password is wrong, or the new one will not do."""
     if check_sign_in(store, person.name, old) is None:
@@ -209,14 +216,15 @@ def revoke_token(store: Store, person: Person, number: int) -> bool:
         return session.execute(mine.returning(TokenRow.id)).first() is not None
 
 
-def find_token(store: Store, key: str) -> tuple[Person, frozenset[str]] | None:
-    """Whose key it is, and for what."""
+def find_token(store: Store, key: str) -> Person | None:
+    """Whose key it is, with what it is for."""
     with store.read() as session:
         row = session.scalar(select(TokenRow).where(TokenRow.token_hash == _digest(key)))
         if row is None or row.expires_at < utc_now():
             return None
         owner = session.get_one(PersonRow, row.person)
-        return (_person(owner), frozenset(row.scopes.split())) if owner.active else None
+        scopes = frozenset(row.scopes.split())
+        return replace(_person(owner), scopes=scopes) if owner.active else None
 
 
 def _check(name: str, role: Role, teams: Sequence[str], agent_id: str | None) -> None:
@@ -264,8 +272,3 @@ def _matches(stored: str, password: str) -> bool:
         return _hasher().verify(stored, password[: LONGEST_PASSWORD + 1])
     except (Argon2Error, InvalidHashError):
         return False
-
-
-def forget_invites(session: Session) -> None:
-    """Removes the invitations to become the first administrator."""
-    session.execute(delete(InviteRow).where(InviteRow.person.is_(None)))

@@ -201,7 +201,7 @@ def _keep(recording: Recording, source: str, stamp: tuple[int, int], folder: Pat
     }
     _write(sound, lambda file: _write_wav(file, recording.samples))
     _write(about, lambda file: file.write(json.dumps(known).encode()))
-    _make_room(folder, sound)
+    make_room(folder, sound)
     return _playable(sound, recording.sha256, known)
 
 
@@ -235,8 +235,8 @@ def _levels(samples: np.ndarray) -> np.ndarray:
     return np.round(np.minimum(peaks, 1.0) * FULL_SCALE).astype(np.uint8)
 
 
-def _make_room(folder: Path, needed: Path) -> None:
-    """Deletes what was not asked for in the longest time, until the folder is small enough."""
+def make_room(folder: Path, needed: Path | None = None) -> None:
+    """Deletes what nobody heard for a week, and the oldest until the folder is small enough."""
     now, taken = time.time(), 0
     used: list[tuple[float, int, Path]] = []
     for sound in folder.glob("*.wav"):

@@ -15,13 +15,12 @@ from sqlalchemy.orm import Session
 
 from pipeline.errors import SettingsError
 from pipeline.review.access import visible
-from pipeline.review.people import Person, Role
+from pipeline.review.people import Person
 from pipeline.review_tables import SampleRow, StandingRow
 from pipeline.store import Store
 from pipeline.tables import AnswerRow, utc_now
 
 How = Literal["random", "risk"]
-DRAWERS: tuple[Role, ...] = ("admin", "qa")
 """Who may draw: they see all calls. What others drew would be at random from a part of them."""
 MOST_AT_ONCE = 200  # calls: a week of one reader's work, at 10 minutes each
 LONGEST_DAYS = 365
@@ -119,7 +118,8 @@ def _population(
     session: Session, how: How, days: int, person: Person
 ) -> tuple[list[int], list[float], datetime]:
     mine = visible(person, StandingRow)
-    newest = session.scalar(select(func.max(StandingRow.at)).where(mine)) or utc_now()
+    now = utc_now()
+    newest = min(session.scalar(select(func.max(StandingRow.at)).where(mine)) or now, now)
     since = (newest - timedelta(days=days - 1)).replace(hour=0, minute=0, second=0, microsecond=0)
     # Each in a statement of its own: joined they are slow where thousands of calls are asked for.
     taken = select(SampleRow.call)

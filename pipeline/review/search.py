@@ -12,13 +12,13 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.day_sums import answers_of
+from pipeline.fulltext import matches, terms
 from pipeline.records import AnswerValue
 from pipeline.review.access import visible
 from pipeline.review.people import Person
 from pipeline.review_tables import AgentDayRow, StandingRow
 from pipeline.store import Store
 from pipeline.tables import CallRow, ResultRow
-from pipeline.words import said, terms
 
 PAGE = 50
 COUNTED_TO = 1000
@@ -214,7 +214,7 @@ def _conditions(session: Session, wanted: Filter) -> Iterator[ColumnElement[bool
     if wanted.criterion or wanted.answer:
         yield _answered(wanted.criterion, wanted.answer)
     if terms(wanted.q):
-        yield said(session, wanted.q)
+        yield matches(session, wanted.q)
     match wanted.state:
         case "flagged":
             yield or_(StandingRow.flags != "", StandingRow.failed_by.is_not(None))

@@ -16,8 +16,11 @@ import uvicorn
 from pipeline.errors import SettingsError
 from pipeline.review.app import create_app
 from pipeline.review.people import anybody, invite
+from pipeline.review.playback import FOLDER as SOUND_FOLDER
+from pipeline.review.playback import make_room
 from pipeline.review.site import Site, read_secret
 from pipeline.settings import Settings
+from pipeline.standing import take_in
 from pipeline.store import Store
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -44,6 +47,9 @@ def serve(
     _check_certificate(certificate, key)
     with Store(settings.database_url) as store:
         site = Site(store, settings, read_secret(settings))
+        with store.write() as session:
+            take_in(session.connection())  # an older version may have gone on after the upgrade
+        make_room(settings.data_dir.absolute() / SOUND_FOLDER)
         first_start = not anybody(store)
         scheme = "https" if certificate is not None else "http"
         name = "localhost" if is_loopback(host) else f"[{host}]" if ":" in host else host

@@ -20,6 +20,7 @@ from pipeline.store import Store
 
 _T = TypeVar("_T")
 SECRET_FILE = "site-secret"
+SHORTEST_SECRET = 32  # characters, as the setting demands
 KEPT = 256
 """Pieces of pages; the largest are some 300 kB."""
 TRIES_PER_NAME = RateLimitItemPerMinute(5)
@@ -71,10 +72,15 @@ def read_secret(settings: Settings) -> str:
             with NamedTemporaryFile("w", dir=path.parent, encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
+                os.fsync(file.fileno())
                 with suppress(FileExistsError):  # another server of this folder was first
                     os.link(file.name, path)
-        return path.read_text(encoding="ascii")
+        secret = path.read_text(encoding="ascii", errors="replace")
     except OSError as error:
         raise SettingsError(
             f"{path}: cannot be read or made ({error.strerror}); allow it, or set site_secret"
         ) from None
+    if len(secret) < SHORTEST_SECRET:
+        # Anybody could sign cookies with an empty one.
+        raise SettingsError(f"{path}: damaged; delete it (everybody signs in anew)")
+    return secret

@@ -49,7 +49,7 @@ def test_from_the_flag_to_the_decision(page_of, live_site):
     page.wait_for_selector("[role=status]:has-text('upheld')")
     card = page.locator("#hold_handling")
     assert card.locator(".answer").inner_text() == "no occasion"
-    assert "The machine said missed." in card.inner_text()
+    assert "The machine said missed" in card.inner_text()
     # A correction.
     page.locator("#solve").get_by_text("Correct", exact=True).first.click()
     page.locator("#solve").get_by_role("combobox").select_option("missed")

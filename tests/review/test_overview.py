@@ -1,14 +1,17 @@
 """Figures of agents and teams, held against the same worked out by hand."""
 
+import json
 from datetime import date
 from statistics import mean, stdev
 
 import pytest
 from scipy.stats import t as student_t
+from sqlalchemy import select
 
 from pipeline.review.charts import interval_chart, trend_chart
 from pipeline.review.night import last_night
 from pipeline.review.overview import MIN_CALLS, Mean, overview
+from pipeline.tables import BatchRow, ResultRow
 
 
 def figures(store, person, days=30, **asked):
@@ -64,6 +67,48 @@ def test_everybody_sees_figures_of_their_own_calls_only(store, people, keep):
     seen = {person.role: figures(store, person).everything.mean for person in people}
     assert seen == {"admin": 50.0, "qa": 50.0, "supervisor": 90.0, "agent": 90.0}
     assert [team.id for team in figures(store, people.supervisor).teams] == ["returns"]
+
+
+def test_a_wrong_clock_hides_nothing_and_can_be_put_right(store, people, keep):
+    keep("c1", score=90.0, started_at="2026-05-04T10:00:00Z")
+    keep("c2", score=10.0, started_at="2135-01-01T10:00:00Z")
+    found = figures(store, people.admin, days=366)
+    assert (found.calls, found.everything.mean) == (1, 90.0)
+    keep("c2", score=10.0, started_at="2026-05-04T11:00:00Z")
+    assert figures(store, people.admin).everything.mean == 50.0
+    keep("c3", score=10.0, started_at="0001-01-01T10:00:00Z", agent_id="old")
+    assert figures(store, people.admin, agent="old").calls == 1
+
+
+def test_calls_of_nobody_are_compared_with_nobody(store, people, keep):
+    for n in range(MIN_CALLS):
+        keep(f"a{n}", score=90.0 + n % 2, agent_id="good")
+        keep(f"b{n}", score=10.0 + n % 2, agent_id="unknown")
+    assert {(a.above, a.below) for a in figures(store, people.admin).agents} == {(0, 0)}
+
+
+def test_a_run_by_hand_is_not_last_night(store, people):
+    night = store.start_batch("nightly")
+    with store.write() as session:
+        session.get_one(BatchRow, night).scope = "calls/"
+    store.keep_outcome(night, "/a", "failed", "silent")
+    store.start_batch("by hand")
+    found = last_night(store, people.admin)
+    assert (found.batch, found.nightly) == (night, True)
+
+
+@pytest.mark.usefixtures("people")
+def test_a_page_of_an_older_result(store, signed_in, keep):
+    """The first versions told less of an interruption, and asked for no second opinion."""
+    number = keep("c1")
+    with store.write() as session:
+        row = session.scalars(select(ResultRow)).one()
+        result = json.loads(row.result_json)
+        for name in ("second_opinion", "interruption_counts", "escalation"):
+            del result[name]
+        told = {"by": "agent", "start_s": 0.1, "end_s": 0.9, "kind": "competitive", "at_s": 0.1}
+        row.result_json = json.dumps(result | {"interruptions": [told]})
+    assert signed_in("qa").get(f"/calls/{number}").status_code == 200
 
 
 def test_nothing_scored_yet(store, people):

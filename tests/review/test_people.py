@@ -21,8 +21,9 @@ from pipeline.review.people import (
     list_people,
     make_token,
 )
-from pipeline.review.site import TRIES_PER_ADDRESS, TRIES_PER_NAME
+from pipeline.review.site import SECRET_FILE, TRIES_PER_ADDRESS, TRIES_PER_NAME, read_secret
 from pipeline.review_tables import AuditRow, InviteRow, TokenRow
+from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tables import utc_now
 from tests.review.conftest import PASSWORD, People, csrf
@@ -258,3 +259,19 @@ def test_accounts_that_make_no_sense_are_refused(
 def test_a_person_is_not_told_who_else_there_is(signed_in: SignedIn, people: People) -> None:
     page = signed_in(people.agent.name).get("/account").text
     assert people.supervisor.name not in page
+
+
+def test_a_damaged_secret_signs_nothing(settings: Settings) -> None:
+    path = settings.data_dir / SECRET_FILE
+    assert len(read_secret(settings)) > 32
+    path.write_text("")
+    with pytest.raises(SettingsError, match="damaged"):
+        read_secret(settings)
+
+
+def test_signing_out_ends_copied_cookies_too(signed_in: SignedIn, people: People) -> None:
+    client, copy = signed_in(people.qa.name), signed_in(None)
+    copy.cookies.update(client.cookies)
+    assert is_signed_in(copy)
+    client.post("/sign-out")
+    assert not is_signed_in(copy)

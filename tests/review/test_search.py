@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.records import Turn
 from pipeline.review.corrections import correct, dispute
-from pipeline.review.people import Person
+from pipeline.review.people import Person, make_token
 from pipeline.review.search import PAGE, Filter, choices, find_calls
 from pipeline.store import Store
 from tests.review.conftest import JUDGING
@@ -122,11 +122,11 @@ def test_pages(store, keep):
     assert find_calls(store, Filter(page=3), ADMIN).calls == ()
 
 
-def test_exports_hold_what_is_shown(signed_in, people, keep):
+@pytest.mark.usefixtures("people")
+def test_exports_hold_what_is_shown(signed_in, keep):
     number = keep("c1", agent_name="=HYPERLINK(1)", score=80.0)
     keep("c2", team="billing")
     qa, supervisor = signed_in("qa"), signed_in("supervisor")
-    assert people.qa.id != people.supervisor.id
     rows = supervisor.get("/calls/export.json").json()
     assert [(row["number"], row["call_id"], row["answer_solve"]) for row in rows] == [
         (number, "c1", "cannot_tell")
@@ -140,10 +140,10 @@ def test_exports_hold_what_is_shown(signed_in, people, keep):
     assert json.loads(qa.get("/calls/export.json?q=nothing").text) == []
 
 
-def test_a_search_can_be_saved_and_found_again(signed_in, people, keep):
+@pytest.mark.usefixtures("people")
+def test_a_search_can_be_saved_and_found_again(signed_in, keep):
     keep("c1")
     qa = signed_in("qa")
-    assert people.qa.name == "qa"
     form = {"name": "Low & returns", "query": "team=returns&sort=lowest"}
     page = qa.post("/views", data=form).text
     assert "/calls?team=returns&amp;sort=lowest" in page
@@ -151,3 +151,21 @@ def test_a_search_can_be_saved_and_found_again(signed_in, people, keep):
     assert "Low &amp; returns" not in signed_in("supervisor").get("/calls").text
     assert qa.post("/views/1/remove").status_code == 200
     assert qa.post("/views/1/remove").status_code == 404
+
+
+@pytest.mark.usefixtures("people")
+def test_who_the_customer_is_agents_cannot_guess(signed_in, keep):
+    keep("c1", customer_id="cu-7")
+    assert signed_in("agent").get("/calls?customer=cu-7").status_code == 403
+    assert "c1" in signed_in("supervisor").get("/calls?customer=cu-7").text
+
+
+def test_a_key_tells_no_more_of_customers_than_its_scopes(signed_in, store, people, keep):
+    keep("c1", customer_id="cu-7")
+    told = []
+    for scopes in (["see"], ["see", "customers"]):
+        _, key = make_token(store, people.supervisor, "test", scopes, 1)
+        program = signed_in(None)
+        program.headers["Authorization"] = f"Bearer {key}"
+        told.append(program.get("/api/calls").json()["calls"][0]["customer_id"])
+    assert told == [None, "cu-7"]

@@ -5,10 +5,18 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from pipeline.words import CREATE
-
 revision = "0005"
 down_revision = "0004"
+
+FULLTEXT = {
+    "sqlite": ("CREATE VIRTUAL TABLE call_words USING fts5(words, tokenize='porter unicode61')",),
+    "postgresql": (
+        "CREATE TABLE call_words ("
+        "rowid INTEGER PRIMARY KEY REFERENCES calls (id) ON DELETE CASCADE, words TEXT NOT NULL, "
+        "found tsvector GENERATED ALWAYS AS (to_tsvector('english', words)) STORED)",
+        "CREATE INDEX ix_call_words_found ON call_words USING gin (found)",
+    ),
+}
 
 
 def upgrade() -> None:
@@ -89,6 +97,7 @@ def upgrade() -> None:
         sa.Column("before", sa.Text(), nullable=False),
         sa.Column("machine", sa.Text(), nullable=False),
         sa.Column("result", sa.Integer(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=True),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("person", sa.Integer(), nullable=True),
         sa.Column("person_name", sa.Text(), nullable=False),
@@ -172,7 +181,7 @@ def upgrade() -> None:
     )
     _customers()
     _causes()
-    for statement in CREATE[op.get_bind().dialect.name]:
+    for statement in FULLTEXT[op.get_bind().dialect.name]:
         op.execute(statement)
 
 

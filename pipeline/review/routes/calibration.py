@@ -2,12 +2,12 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Form as FormField
 from pydantic import Field
 
 from pipeline.review import audit
-from pipeline.review.access import Calibrator
+from pipeline.review.access import Calibrator, Drawer, may
 from pipeline.review.calibration import (
     LISTED,
     NOTED_AS,
@@ -25,7 +25,6 @@ from pipeline.review.people import Person
 from pipeline.review.routes.api import PROBLEMS, Number
 from pipeline.review.routes.api_forms import Body, Form, Utc
 from pipeline.review.sampling import (
-    DRAWERS,
     LONGEST_DAYS,
     MOST_AT_ONCE,
     Draw,
@@ -125,7 +124,7 @@ def show_calibration(request: Request, person: Calibrator) -> Response:
         waiting=waiting,
         read=read,
         listed=LISTED,
-        may_draw=person.role in DRAWERS,
+        may_draw=may(person, "draw"),
         most=MOST_AT_ONCE,
         longest_days=LONGEST_DAYS,
     )
@@ -134,7 +133,7 @@ def show_calibration(request: Request, person: Calibrator) -> Response:
 @router.post("/calibration/draw", include_in_schema=False)
 def draw(
     request: Request,
-    person: Calibrator,
+    person: Drawer,
     how: Annotated[How, FormField()],
     count: Annotated[int, FormField(ge=1, le=MOST_AT_ONCE)],
     days: Annotated[int, FormField(ge=1, le=LONGEST_DAYS)] = 30,
@@ -197,7 +196,7 @@ def list_read(request: Request, person: Calibrator) -> SamplesForm:
 
 
 @api.post("/draw")
-def draw_more(request: Request, person: Calibrator, body: DrawBody) -> DrawForm:
+def draw_more(request: Request, person: Drawer, body: DrawBody) -> DrawForm:
     """Draws calls for double review; for administrators and QA."""
     return DrawForm.model_validate(_draw(request, person, body.how, body.count, body.days))
 
@@ -260,8 +259,6 @@ def _heard(sheet: Sheet) -> dict[str, Any]:
 
 
 def _draw(request: Request, person: Person, how: How, count: int, days: int) -> Draw:
-    if person.role not in DRAWERS:
-        raise HTTPException(403, f"Calls are drawn by {' and '.join(DRAWERS)}; ask one of them.")
     store = site_of(request).store
     drawn = draw_calls(store, how, count, days, person)
     audit.note(store, person, "change", f"{NOTED_AS}: drew {drawn.calls} calls ({how})")

@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from pipeline.report import label
 from pipeline.review import audit, corrections, saved_views
-from pipeline.review.access import Exporter, Viewer
+from pipeline.review.access import Exporter, Viewer, may
 from pipeline.review.export import FORMATS, export
 from pipeline.review.pages import address, back_to, render, site_of
 from pipeline.review.people import Person
@@ -38,6 +37,8 @@ def show_calls(request: Request, person: Viewer, wanted: Wanted) -> Response:
 
 def search(site: Site, person: Person, wanted: Filter) -> FoundCalls:
     """A page of the calls that match. What is found by words shows words: that is noted."""
+    if wanted.customer and not may(person, "customers"):
+        raise HTTPException(403, "Who the customer is, is not yours to see.")
     if wanted.q:
         audit.note(site.store, person, "view", "calls in which words were said")
     return find_calls(site.store, wanted, person)
@@ -62,7 +63,9 @@ def save_view(
     name: Annotated[str, Form(min_length=1, max_length=100)],
     query: Annotated[str, Form(max_length=2000)],
 ) -> Response:
-    saved_views.save_view(site_of(request).store, person, name, query)
+    store = site_of(request).store
+    saved_views.save_view(store, person, name, query)
+    audit.note(store, person, "change", "saved a search")
     return back_to(request, f"/calls?{query}", f"Saved as “{name}”.")
 
 
@@ -95,6 +98,5 @@ def show_call(request: Request, person: Viewer, number: int, q: str = "") -> Res
         disputable_until=until if until > utc_now() else None,
         q=q,
         title=f"Call {reviewed.call.call_id}",
-        label=label,
         back=address("/calls", {"agent": reviewed.call.agent_id}),
     )

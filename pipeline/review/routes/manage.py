@@ -122,4 +122,4 @@ def known_person(request: Request, number: int) -> Person:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.replace(",", "\n").splitlines() if line.strip()]
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from markupsafe import Markup
 
 from pipeline.review import audit, charts
@@ -18,6 +18,7 @@ router = APIRouter()
 
 LONGEST_PERIOD_DAYS = 366
 
+AgentId = Annotated[str, Path(max_length=200)]
 Days = Annotated[int, Query(ge=1, le=LONGEST_PERIOD_DAYS)]
 
 
@@ -54,7 +55,7 @@ def _scores(request: Request, person: Person, days: int, provisional: bool | Non
 def show_agent(
     request: Request,
     person: Viewer,
-    agent_id: str,
+    agent_id: AgentId,
     days: Days = 30,
     provisional: bool | None = None,
 ) -> Response:
@@ -82,7 +83,7 @@ def show_agent(
 def show_chart(
     request: Request,
     person: Viewer,
-    chart: Literal["trend", "agents", "teams"],
+    chart: Literal["trend", "agents"],
     theme: charts.Theme = "light",
     width: charts.Width = "wide",
     days: Days = 30,
@@ -99,8 +100,7 @@ def show_chart(
         figures = figures_of(request, person, days, provisional, agent)
         if chart == "trend":
             return charts.trend_chart(figures.trend, theme, width)
-        groups = figures.agents if chart == "agents" else figures.teams
-        return charts.interval_chart(groups, theme, width)
+        return charts.interval_chart(figures.agents, theme, width)
 
     return Response(site.made_once(key, draw), media_type="image/svg+xml")
 

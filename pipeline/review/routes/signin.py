@@ -15,6 +15,7 @@ from pipeline.review.people import (
     Person,
     accept,
     check_sign_in,
+    end_sessions,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -55,7 +56,9 @@ def sign_in(
 
 @router.post("/sign-out")
 def sign_out(request: Request, person: InPerson) -> Response:
-    audit.note(site_of(request).store, person, "sign out", "")
+    store = site_of(request).store
+    end_sessions(store, person)
+    audit.note(store, person, "sign out", "")
     request.session.clear()
     return RedirectResponse("/sign-in", 303)
 

@@ -11,15 +11,6 @@ from sqlalchemy.orm import Session
 
 from pipeline.review_tables import StandingRow
 
-CREATE = {
-    "sqlite": ("CREATE VIRTUAL TABLE call_words USING fts5(words, tokenize='porter unicode61')",),
-    "postgresql": (
-        "CREATE TABLE call_words ("
-        "rowid INTEGER PRIMARY KEY REFERENCES calls (id) ON DELETE CASCADE, words TEXT NOT NULL, "
-        "found tsvector GENERATED ALWAYS AS (to_tsvector('english', words)) STORED)",
-        "CREATE INDEX ix_call_words_found ON call_words USING gin (found)",
-    ),
-}
 _TERM = re.compile(r'"([^"]+)"|(\S+)')
 
 
@@ -42,7 +33,7 @@ def terms(query: str) -> list[str]:
     return [term for term in found if re.search(r"\w", term)]
 
 
-def said(session: Session, query: str) -> ColumnElement[bool]:
+def matches(session: Session, query: str) -> ColumnElement[bool]:
     """Whether all terms of a query were said in a call, in any order; inflections count."""
     if session.get_bind().dialect.name == "sqlite":
         # Quoted, so that nothing in it is taken for FTS5's own language.
