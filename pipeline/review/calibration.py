@@ -12,7 +12,7 @@ from typing import Any, Literal
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PermanentError
 from pipeline.report import label
 from pipeline.review.access import find_call, visible
 from pipeline.review.agreement import ORDER
@@ -32,7 +32,7 @@ NOTED_AS = "calibration"
 """What those entries of the audit log begin with that show nobody's answers."""
 
 
-class CalibrationError(SettingsError):
+class CalibrationError(PermanentError):
     """A reading that cannot be taken or shown; the message says what to do."""
 
 

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PermanentError
 from pipeline.records import AnswerValue
 from pipeline.report import points
 from pipeline.review.access import find_call, visible
@@ -29,7 +29,7 @@ AUTO_FAIL_ANSWERS = ("missed", "not_applicable")
 LONGEST_COMMENT = 2000
 
 
-class ReviewError(SettingsError):
+class ReviewError(PermanentError):
     """A correction, dispute or decision that cannot be taken; the message says what to do."""
 
 

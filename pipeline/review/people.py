@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 from sqlalchemy import delete, func, select, update
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PermanentError
 from pipeline.review_tables import InviteRow, PersonRow, TokenRow
 from pipeline.standing import spaced
 from pipeline.store import Store
@@ -27,6 +27,10 @@ SHORTEST_PASSWORD = 12  # characters; NIST SP 800-63B asks for 8 with, 15 withou
 LONGEST_PASSWORD = 200
 LONGEST_NAME = 100
 TOKEN_PREFIX = "callscore_"
+
+
+class AccountError(PermanentError):
+    """An account, password or invitation that cannot be made so; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +72,14 @@ def add_person(
 
     Raises
     ------
-    SettingsError
+    AccountError
         The name is taken or empty, or the role lacks its teams or its agent.
     """
     name = name.strip()
     _check(name, role, teams, agent_id)
     with store.write() as session:
         if session.scalar(select(PersonRow.id).where(PersonRow.name == name)) is not None:
-            raise SettingsError(f"{name}: somebody has that name already; choose another")
+            raise AccountError(f"{name}: somebody has that name already; choose another")
         row = PersonRow(
             name=name,
             role=role,
@@ -99,7 +103,7 @@ def change_person(
 ) -> Person:
     """Changes what somebody may do. Their sessions end: the next page asks them to sign in.
 
-    Raises SettingsError as :func:`add_person`, and where nobody would be left to administer.
+    Raises AccountError as :func:`add_person`, and where nobody would be left to administer.
     """
     with store.write() as session:
         row = session.get_one(PersonRow, number)
@@ -108,7 +112,7 @@ def change_person(
             PersonRow.role == "admin", PersonRow.active, PersonRow.id != number
         )
         if row.role == "admin" and (role != "admin" or not active) and not session.scalar(others):
-            raise SettingsError(f"{row.name}: the only administrator; make another one first")
+            raise AccountError(f"{row.name}: the only administrator; make another one first")
         row.role, row.teams, row.agent_id = role, json.dumps(list(teams)), agent_id
         row.active, row.epoch = active, row.epoch + 1
         return _person(row)
@@ -133,7 +137,7 @@ def invite(store: Store, person: int | None) -> str:
 def accept(store: Store, code: str, password: str, name: str = "") -> Person:
     """Uses up an invitation; ``name`` is the first administrator's.
 
-    Raises SettingsError: no such invitation, used or run out; or the password or name will not do.
+    Raises AccountError: no such invitation, used or run out; or the password or name will not do.
     """
     _check_password(password)
     hashed = _hasher().hash(password)
@@ -141,10 +145,10 @@ def accept(store: Store, code: str, password: str, name: str = "") -> Person:
         # Locked, so that of two who use it at once the second finds it gone.
         found = session.get(InviteRow, _digest(code), with_for_update=True)
         if found is None or found.expires_at < utc_now():
-            raise SettingsError("this invitation was used or has run out; ask for a new one")
+            raise AccountError("this invitation was used or has run out; ask for a new one")
         if found.person is None:
             if session.scalar(select(func.count(PersonRow.id))):
-                raise SettingsError("there are accounts already; ask an administrator for yours")
+                raise AccountError("there are accounts already; ask an administrator for yours")
             _check(name.strip(), "admin", (), None)
             row = PersonRow(name=name.strip(), role="admin", created_at=utc_now())
             session.add(row)
@@ -173,9 +177,9 @@ def end_sessions(store: Store, person: Person) -> None:
 
 
 def change_password(store: Store, person: Person, old: str, new: str) -> Person:
-    """Raises SettingsError: the old password is wrong, or the new one will not do."""
+    """Raises AccountError: the old password is wrong, or the new one will not do."""
     if check_sign_in(store, person.name, old) is None:
-        raise SettingsError("the present password is not right; try again")
+        raise AccountError("the present password is not right; try again")
     _check_password(new)
     hashed = _hasher().hash(new)
     with store.write() as session:
@@ -229,18 +233,18 @@ def find_token(store: Store, key: str) -> Person | None:
 
 def _check(name: str, role: Role, teams: Sequence[str], agent_id: str | None) -> None:
     if not name or not name.isprintable() or len(name) > LONGEST_NAME:
-        raise SettingsError("a name of 1 to 100 printable characters is needed; give one")
+        raise AccountError("a name of 1 to 100 printable characters is needed; give one")
     if role not in ROLES:
-        raise SettingsError(f"{name}: no such role; choose one of {', '.join(ROLES)}")
+        raise AccountError(f"{name}: no such role; choose one of {', '.join(ROLES)}")
     if role == "supervisor" and not teams:
-        raise SettingsError(f"{name}: a supervisor needs at least one team; name it")
+        raise AccountError(f"{name}: a supervisor needs at least one team; name it")
     if role == "agent" and not agent_id:
-        raise SettingsError(f"{name}: an agent needs the agent id that their calls carry; give it")
+        raise AccountError(f"{name}: an agent needs the agent id that their calls carry; give it")
 
 
 def _check_password(password: str) -> None:
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        raise SettingsError(
+        raise AccountError(
             f"the password has {len(password)} characters; choose one of {SHORTEST_PASSWORD} to "
             f"{LONGEST_PASSWORD}, such as four words"
         )

@@ -13,7 +13,7 @@ import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from pipeline.errors import SettingsError
+from pipeline.errors import PermanentError
 from pipeline.review.access import visible
 from pipeline.review.people import Person
 from pipeline.review_tables import SampleRow, StandingRow
@@ -34,7 +34,7 @@ NEAR_SCORE, NEAR_BY = 60.0, 5.0
 conduct criterion moves a score by about 5."""
 
 
-class DrawError(SettingsError):
+class DrawError(PermanentError):
     """Nothing can be drawn; the message says what to do."""
 
 

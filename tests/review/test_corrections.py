@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 
 import pytest
 from fastapi import HTTPException
@@ -241,28 +242,29 @@ def test_what_is_not_asked_any_more_is_not_disputed_any_more(store, people, make
     assert list_disputes(store, people.qa) == []
 
 
-def test_writers_at_once_leave_the_sums_right(postgres_server, make_result):
-    """Corrections and scoring of one call by several processes, on a real server."""
+def test_writers_at_once_leave_the_sums_right(postgres_server, make_result, monkeypatch):
+    """Two people correct answers of one call, both after they saw what stood before."""
+    both_saw = Barrier(2, timeout=1.0)
+
+    def load_and_wait(*given):
+        loaded = load_reviewed(*given)
+        with suppress(BrokenBarrierError):  # the other waits for us, as it should
+            both_saw.wait()
+        return loaded
+
     with Store(postgres_server.new_database()) as store:
         people = add_people(store)
-        made = replace(make_result().facts.metadata, agent_id="ag-1", team="returns")
-        result = replace(make_result(), facts=replace(make_result().facts, metadata=made))
-
-        def score():
-            store.keep_result(result, "ab" * 32, "/a", JUDGING, call_id_given=True)
-
-        def review(n):
-            answer = ("met", "missed", "partial")[n % 3]
-            with suppress(ReviewError):
-                correct(store, 1, "solve", answer, "x", people.qa)
-
-        score()
-        with ThreadPoolExecutor(6) as pool:
-            work = [pool.submit(review, n) if n % 2 else pool.submit(score) for n in range(60)]
-            for done in work:
+        store.keep_result(make_result(), "ab" * 32, "/a", JUDGING, call_id_given=True)
+        monkeypatch.setattr("pipeline.review.corrections.load_reviewed", load_and_wait)
+        with ThreadPoolExecutor(2) as pool:
+            for done in (
+                pool.submit(correct, store, 1, "solve", "missed", "No.", people.qa),
+                pool.submit(correct, store, 1, "listen_first", "partial", "So.", people.admin),
+            ):
                 done.result()
         _check_sums(store)
-        assert standing(store, 1).corrected == 1
+        assert standing(store, 1).corrected == 2
+        assert standing(store, 1).score == 25.0
 
 
 def test_a_low_score_is_flagged_when_corrections_made_it_low():

@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 
 from pipeline.errors import SettingsError
 from pipeline.review.people import (
+    AccountError,
     accept,
     add_person,
     anybody,
@@ -99,7 +100,7 @@ def test_an_invitation_works_once(store: Store) -> None:
     code = invite(store, person.id)
     accept(store, code, PASSWORD)
     assert check_sign_in(store, "new", PASSWORD) is not None
-    with pytest.raises(SettingsError, match="used or has run out"):
+    with pytest.raises(AccountError, match="used or has run out"):
         accept(store, code, "another four words")
     assert check_sign_in(store, "new", "another four words") is None
 
@@ -108,14 +109,14 @@ def test_an_invitation_runs_out(store: Store) -> None:
     code = invite(store, add_person(store, "new", "qa").id)
     with store.write() as session:
         session.execute(update(InviteRow).values(expires_at=utc_now() - timedelta(seconds=1)))
-    with pytest.raises(SettingsError, match="run out"):
+    with pytest.raises(AccountError, match="run out"):
         accept(store, code, PASSWORD)
 
 
 def test_a_new_invitation_voids_the_one_before(store: Store) -> None:
     person = add_person(store, "new", "qa")
     first, second = invite(store, person.id), invite(store, person.id)
-    with pytest.raises(SettingsError, match="used or has run out"):
+    with pytest.raises(AccountError, match="used or has run out"):
         accept(store, first, PASSWORD)
     accept(store, second, PASSWORD)
 
@@ -137,7 +138,7 @@ def test_the_first_administrator_is_made_once(store: Store) -> None:
     first, second = invite(store, None), invite(store, None)
     assert not anybody(store)
     assert accept(store, first, PASSWORD, "Ada").role == "admin"
-    with pytest.raises(SettingsError, match="accounts already"):
+    with pytest.raises(AccountError, match="accounts already"):
         accept(store, second, PASSWORD, "Eve")
     assert [person.name for person in list_people(store)] == ["Ada"]
 
@@ -151,7 +152,7 @@ def test_of_those_who_use_an_invitation_at_once_one_succeeds(database_url: str) 
             barrier.wait()
             try:
                 accept(store, code, f"four words no song {number}")
-            except SettingsError:
+            except AccountError:
                 return
             accepted.append(number)
 
@@ -200,14 +201,14 @@ def test_a_new_password_ends_other_sessions(signed_in: SignedIn, people: People)
 
 
 def test_a_new_password_needs_the_old_one(store: Store, people: People) -> None:
-    with pytest.raises(SettingsError, match="present password"):
+    with pytest.raises(AccountError, match="present password"):
         change_password(store, people.qa, "not my password", "five words or so")
     assert check_sign_in(store, "qa", PASSWORD) is not None
 
 
 @pytest.mark.parametrize("password", ["short", "x" * 201])
 def test_passwords_have_a_length(store: Store, people: People, password: str) -> None:
-    with pytest.raises(SettingsError, match=f"has {len(password)} characters"):
+    with pytest.raises(AccountError, match=f"has {len(password)} characters"):
         change_password(store, people.qa, PASSWORD, password)
 
 
@@ -231,7 +232,7 @@ def test_a_bad_key_is_not_made_good_by_a_session(signed_in: SignedIn, people: Pe
 def test_the_last_administrator_stays(store: Store, people: People) -> None:
     admin = people.admin
     for role, active in (("qa", True), ("admin", False)):
-        with pytest.raises(SettingsError, match="only administrator"):
+        with pytest.raises(AccountError, match="only administrator"):
             change_person(store, admin.id, role, (), None, active=active)
 
 
@@ -252,7 +253,7 @@ def test_the_last_administrator_stays(store: Store, people: People) -> None:
 def test_accounts_that_make_no_sense_are_refused(
     store: Store, name: str, role: str, teams: tuple[str, ...], agent_id: str | None
 ) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(AccountError):
         add_person(store, name, role, teams, agent_id)  # type: ignore[arg-type]
 
 

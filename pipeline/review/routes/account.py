@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 
-from pipeline.errors import SettingsError
 from pipeline.review import audit
 from pipeline.review.access import PERMISSIONS, InPerson, may
 from pipeline.review.pages import back_to, render, site_of
 from pipeline.review.people import (
     LONGEST_PASSWORD,
+    AccountError,
     Person,
     change_password,
     list_tokens,
@@ -36,7 +36,7 @@ def new_password(request: Request, person: InPerson, old: Password, new: Passwor
         raise HTTPException(429, "Too many tries; wait a minute.")
     try:
         changed = change_password(site.store, person, old, new)
-    except SettingsError as error:
+    except AccountError as error:
         return _account(request, person, 400, problem=str(error))
     begin_session(request, changed)
     audit.note(site.store, person, "change", "own password")

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
 
-from pipeline.errors import SettingsError
 from pipeline.review import audit
 from pipeline.review.access import LARGEST_NUMBER, Manager
 from pipeline.review.pages import back_to, render, site_of
 from pipeline.review.people import (
     ROLES,
+    AccountError,
     Person,
     Role,
     add_person,
@@ -43,7 +43,7 @@ def new_person(
     site = site_of(request)
     try:
         added = add_person(site.store, name, role, _lines(teams), agent_id.strip() or None)
-    except SettingsError as error:
+    except AccountError as error:
         return _people(request, 400, problem=str(error))
     audit.note(site.store, person, "change", f"added account {added.id} ({role})")
     return _people(request, invited=added, code=invite(site.store, added.id))
@@ -65,7 +65,7 @@ def edit_person(
         change_person(
             site.store, number, role, _lines(teams), agent_id.strip() or None, active=active
         )
-    except SettingsError as error:
+    except AccountError as error:
         return _people(request, 400, problem=str(error))
     audit.note(site.store, person, "change", f"changed account {number} ({role}, {active=})")
     return back_to(request, "/people", "Saved.")

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pipeline.errors import SettingsError
 from pipeline.review import audit
 from pipeline.review.access import InPerson, Visitor
 from pipeline.review.pages import back_to, render, site_of
 from pipeline.review.people import (
     LONGEST_NAME,
     LONGEST_PASSWORD,
+    AccountError,
     Person,
     accept,
     check_sign_in,
@@ -84,7 +84,7 @@ def welcome(
         return render(request, "welcome.html", 429, problem=problem, code=code, name=name)
     try:
         person = accept(site.store, code.strip(), password, name)
-    except SettingsError as error:
+    except AccountError as error:
         return render(request, "welcome.html", 400, problem=str(error), code=code, name=name)
     begin_session(request, person)
     audit.note(site.store, person, "sign in", "invitation")
