@@ -12,11 +12,12 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from pipeline.day_sums import answers_of
+from pipeline.flags import FROM_WORDS
 from pipeline.fulltext import matches, terms
 from pipeline.records import AnswerValue
 from pipeline.review.access import visible
 from pipeline.review.people import Person
-from pipeline.review_tables import AgentDayRow, StandingRow
+from pipeline.review_tables import AgentDayRow, CriterionDayRow, StandingRow
 from pipeline.store import Store
 from pipeline.tables import CallRow, ResultRow
 
@@ -26,6 +27,12 @@ COUNTED_TO = 1000
 LAST_PAGE = 2000
 SNIPPET_WORDS = 12
 EXPORTED_AT_ONCE = 500
+
+FLAGS = (
+    *FROM_WORDS,
+    *("agent_raised_voice", "customer_raised_voice", "long_hold", "low_score"),
+    "second_opinion_differs",
+)
 
 Sort = Literal["newest", "oldest", "lowest", "highest"]
 State = Literal["", "flagged", "disputed", "corrected", "failed"]
@@ -154,6 +161,8 @@ class Choices:
     teams: tuple[str, ...]
     queues: tuple[str, ...]
     agents: tuple[str, ...]
+    criteria: tuple[str, ...]
+    flags: tuple[str, ...] = FLAGS
 
 
 def choices(store: Store, person: Person) -> Choices:
@@ -168,6 +177,7 @@ def choices(store: Store, person: Person) -> Choices:
             teams=distinct(AgentDayRow.team, AgentDayRow),
             queues=distinct(CallRow.queue, CallRow),
             agents=distinct(AgentDayRow.agent_id, AgentDayRow),
+            criteria=distinct(CriterionDayRow.criterion, CriterionDayRow),
         )
 
 

@@ -8,9 +8,17 @@ from fastapi.responses import StreamingResponse
 from pipeline.review import audit, corrections, saved_views
 from pipeline.review.access import Exporter, Viewer, may
 from pipeline.review.export import FORMATS, export
+from pipeline.review.overview import fingerprint
 from pipeline.review.pages import address, back_to, render, site_of
 from pipeline.review.people import Person
-from pipeline.review.search import Filter, FoundCalls, choices, export_calls, find_calls
+from pipeline.review.search import (
+    Choices,
+    Filter,
+    FoundCalls,
+    choices,
+    export_calls,
+    find_calls,
+)
 from pipeline.review.site import Site
 from pipeline.review.trust import rubric_name, suggest_only
 from pipeline.standing import AUTO_FAIL
@@ -29,7 +37,7 @@ def show_calls(request: Request, person: Viewer, wanted: Wanted) -> Response:
         "calls.html",
         wanted=wanted,
         found=search(site, person, wanted),
-        choices=choices(site.store, person),
+        choices=_choices(site, person),
         views=saved_views.list_views(site.store, person),
         formats=FORMATS,
     )
@@ -42,6 +50,12 @@ def search(site: Site, person: Person, wanted: Filter) -> FoundCalls:
     if wanted.q:
         audit.note(site.store, person, "view", "calls in which words were said")
     return find_calls(site.store, wanted, person)
+
+
+def _choices(site: Site, person: Person) -> Choices:
+    with site.store.read() as session:
+        key = ("choices", *fingerprint(session, person))
+    return site.made_once(key, lambda: choices(site.store, person))
 
 
 @router.get("/calls/export.{kind}")
