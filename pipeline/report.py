@@ -214,7 +214,10 @@ def _results(outcomes: Sequence[Outcome], store: Store) -> Iterator[dict[str, An
 def environment() -> Environment:
     """The HTML templates, with our ways to write times, scores and answers as filters."""
     environment = Environment(
-        loader=PackageLoader("pipeline"), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("pipeline"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
     )
     environment.filters |= {
         "clock": clock,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from pipeline.review.people import Person
 from pipeline.review_tables import AuditRow
@@ -18,16 +19,23 @@ def note(
 ) -> None:
     """``what`` names the page or the thing; it never holds words of a call."""
     with store.write() as session:
-        session.add(
-            AuditRow(
-                at=utc_now(),
-                person=person.id if person else None,
-                person_name=person.name if person else "",
-                action=action,
-                what=what,
-                call_id=call_id,
-            )
+        add(session, person, action, what, call_id)
+
+
+def add(
+    session: Session, person: Person | None, action: Action, what: str, call_id: str | None = None
+) -> None:
+    """The same within a transaction: noted if and only if it is done."""
+    session.add(
+        AuditRow(
+            at=utc_now(),
+            person=person.id if person else None,
+            person_name=person.name if person else "",
+            action=action,
+            what=what,
+            call_id=call_id,
         )
+    )
 
 
 def read_log(

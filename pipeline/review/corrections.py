@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from pipeline.errors import PermanentError
 from pipeline.records import AnswerValue
 from pipeline.report import points
+from pipeline.review import audit
 from pipeline.review.access import find_call, visible
 from pipeline.review.people import Person
 from pipeline.review_tables import ReviewRow, StandingRow
@@ -45,6 +46,13 @@ class Reviewed:
     """The answers that people gave, by criterion."""
     disputes: dict[str, ReviewRow]
     """The open ones, by criterion."""
+
+    @property
+    def decided(self) -> frozenset[str]:
+        """Where a reviewer has had the last word on a dispute of this result."""
+        final = ("upheld", "rejected")
+        mine = (row for row in self.history if row.result == self.standing.result)
+        return frozenset(row.criterion for row in mine if row.kind in final)
 
     def machine(self, criterion: str) -> str:
         """The machine's answer. Raises ReviewError where the call has no such criterion."""
@@ -125,6 +133,8 @@ def dispute(
             )
         if criterion in reviewed.disputes:
             raise ReviewError("this answer is disputed already; wait for the decision")
+        if criterion in reviewed.decided:
+            raise ReviewError("a reviewer has decided on this answer; speak with your supervisor")
         if answer == reviewed.answer(criterion):
             raise ReviewError("that is the answer already; choose the one you think right")
         _add(session, reviewed, criterion, "disputed", answer, comment, person)
@@ -246,6 +256,7 @@ def _add(
     )
     session.flush()
     refresh(session, reviewed.call.id, scored=False)
+    audit.add(session, person, "change", f"{kind} {criterion}", reviewed.call.call_id)
 
 
 def _dispute(row: ReviewRow, call: CallRow) -> Dispute:

@@ -163,9 +163,12 @@ def live_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveSite]:
         thread.join(timeout=10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window.
+
+    Gone with the last test here: while it is open an event loop runs, and Prefect would wait on it.
+    """
     program = which("chromium")
     if program is None:
         pytest.skip("no Chromium is installed (Debian: apt install chromium)")

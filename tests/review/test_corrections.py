@@ -12,6 +12,7 @@ from fastapi import HTTPException
 from sqlalchemy import select
 
 from pipeline.day_sums import answers_of, count_in, count_out, day_number
+from pipeline.review.audit import read_log
 from pipeline.review.corrections import (
     ReviewError,
     correct,
@@ -143,6 +144,16 @@ def test_a_rejected_or_withdrawn_dispute_changes_nothing(store, people, keep):
     row = standing(store, number)
     assert (row.disputed, row.corrected) == (0, 0)
     assert answers_of(row) == {"listen_first": "met", "solve": "cannot_tell"}
+
+
+def test_a_decision_is_final_until_the_call_is_scored_otherwise(store, people, keep):
+    number = keep()
+    dispute(store, number, "solve", "met", "I did.", people.agent, DAYS)
+    decide(store, number, "solve", "rejected", "You did not.", people.qa)
+    with pytest.raises(ReviewError, match="has decided"):
+        dispute(store, number, "solve", "met", "I did!", people.agent, DAYS)
+    changes = [(row.what, row.call_id) for row in read_log(store, call_id="c1")]
+    assert changes == [("rejected solve", "c1"), ("disputed solve", "c1")]
 
 
 def test_disputes_have_their_time(store, people, keep):

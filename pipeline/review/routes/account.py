@@ -48,12 +48,12 @@ def new_token(
     request: Request,
     person: InPerson,
     label: Annotated[str, Form(min_length=1, max_length=100)],
-    scopes: Annotated[list[str], Form()],
+    scopes: Annotated[list[str] | None, Form()] = None,
     days: Annotated[int, Form(ge=1, le=LONGEST_TOKEN_DAYS)] = 90,
 ) -> Response:
     """The key is shown on this one page."""
     site = site_of(request)
-    allowed = [scope for scope in PERMISSIONS if scope in scopes and may(person, scope)]
+    allowed = [scope for scope in PERMISSIONS if scope in (scopes or ()) and may(person, scope)]
     if not allowed:
         return _account(request, person, 400, problem="choose at least one thing it may do")
     number, key = make_token(site.store, person, label, allowed, days)

@@ -98,7 +98,6 @@ def correct(
     """
     store = site_of(request).store
     corrections.correct(store, number, criterion, body.answer, body.comment, person, body.seen)
-    audit.note(store, person, "change", f"corrected {criterion} of call {number}")
     return _stands(request, number, person)
 
 
@@ -110,7 +109,6 @@ def dispute(
     site = site_of(request)
     days = site.settings.dispute_days
     corrections.dispute(site.store, number, criterion, body.answer, body.comment, person, days)
-    audit.note(site.store, person, "change", f"disputed {criterion} of call {number}")
     return _stands(request, number, person)
 
 
@@ -121,7 +119,6 @@ def withdraw(
     """One's own open dispute."""
     store = site_of(request).store
     corrections.decide(store, number, criterion, "withdrawn", "", person)
-    audit.note(store, person, "change", f"withdrew dispute of {criterion} of call {number}")
     return _stands(request, number, person)
 
 
@@ -132,7 +129,6 @@ def decide(
     """Upholds or rejects an open dispute."""
     store = site_of(request).store
     corrections.decide(store, number, criterion, body.decision, body.comment, person)
-    audit.note(store, person, "change", f"{body.decision} dispute of {criterion} of call {number}")
     return _stands(request, number, person)
 
 

@@ -29,7 +29,6 @@ def correct(
 ) -> Response:
     store = site_of(request).store
     corrections.correct(store, number, criterion, answer, comment, person, seen)
-    audit.note(store, person, "change", f"corrected {criterion} of call {number}")
     return back_to(request, f"/calls/{number}#{criterion}", "Corrected.")
 
 
@@ -45,7 +44,6 @@ def dispute(
     site = site_of(request)
     days = site.settings.dispute_days
     corrections.dispute(site.store, number, criterion, answer, comment, person, days)
-    audit.note(site.store, person, "change", f"disputed {criterion} of call {number}")
     said = "Disputed. A reviewer will decide; until then no average counts this call."
     return back_to(request, f"/calls/{number}#{criterion}", said)
 
@@ -54,7 +52,6 @@ def dispute(
 def withdraw(request: Request, person: Disputer, number: int, criterion: str) -> Response:
     store = site_of(request).store
     corrections.decide(store, number, criterion, "withdrawn", "", person)
-    audit.note(store, person, "change", f"withdrew dispute of {criterion} of call {number}")
     return back_to(request, f"/calls/{number}#{criterion}", "Withdrawn.")
 
 
@@ -69,7 +66,6 @@ def decide(
 ) -> Response:
     store = site_of(request).store
     corrections.decide(store, number, criterion, decision, comment, person)
-    audit.note(store, person, "change", f"{decision} dispute of {criterion} of call {number}")
     return back_to(request, f"/calls/{number}#{criterion}", f"The dispute is {decision}.")
 
 
