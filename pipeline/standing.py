@@ -53,12 +53,13 @@ def corrections(result: Mapping[str, Any], history: Iterable[ReviewRow]) -> dict
     What is disputed but not upheld changes nothing. That a rule does not apply was said of one
     rule, and holds for no other.
     """
+    known = asked(result)
     given = [row for row in history if row.kind in ("corrected", "upheld")]
     return {
         row.criterion: row.answer
         for row in given
         if row.answer is not None
-        and row.criterion in asked(result)
+        and row.criterion in known
         and (row.criterion != AUTO_FAIL or row.rule == result["failed_by"])
     }
 
@@ -68,9 +69,10 @@ def open_disputes(result: Mapping[str, Any], history: Sequence[ReviewRow]) -> li
 
     What the newest result does not ask any more is not disputed any more.
     """
+    known = asked(result)
     waiting: dict[str, ReviewRow] = {}
     for row in history:
-        if row.criterion not in asked(result):
+        if row.criterion not in known:
             continue
         if row.kind == "disputed":
             waiting[row.criterion] = row

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pipeline.records import (
     AnswerValue,
@@ -34,6 +34,8 @@ def _in_utc(value: Any) -> Any:
 
 
 Utc = Annotated[datetime, BeforeValidator(_in_utc)]
+Ids = Annotated[tuple[str, ...], BeforeValidator(lambda v: v.split() if isinstance(v, str) else v)]
+"""Ids as they are stored, in one text with spaces between."""
 Comment = Annotated[str, Field(min_length=1, max_length=LONGEST_COMMENT)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -160,16 +162,11 @@ class StandingForm(Form):
     uncapped_score: float | None
     coverage: float
     failed_by: str | None
-    flags: tuple[str, ...]
+    flags: Ids
     corrected: int
     disputed: int
     at: Utc
     scored_at: Utc
-
-    @field_validator("flags", mode="before")
-    @classmethod
-    def _apart(cls, value: Any) -> Any:
-        return value.split() if isinstance(value, str) else value
 
 
 class CallReview(Form):
@@ -242,14 +239,9 @@ class TokenForm(Form):
 
     id: int
     label: str
-    scopes: tuple[str, ...]
+    scopes: Ids
     created_at: Utc
     expires_at: Utc
-
-    @field_validator("scopes", mode="before")
-    @classmethod
-    def _apart(cls, value: Any) -> Any:
-        return value.split() if isinstance(value, str) else value
 
 
 class NewKey(Form):

@@ -7,10 +7,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pipeline.contacts import REPEAT_WITHIN
 from pipeline.review import audit
 from pipeline.review.access import CustomerViewer
-from pipeline.review.cause_figures import find_cause, list_causes
+from pipeline.review.cause_figures import CausePage, WholeCause, find_cause, list_causes
 from pipeline.review.customers import (
     LAST_PAGE,
     Customer,
+    CustomerPage,
     Wanted,
     find_customer,
     find_customers,
@@ -34,10 +35,7 @@ Page = Annotated[int, Query(ge=1, le=LAST_PAGE)]
 
 @router.get("/customers", include_in_schema=False)
 def show_customers(request: Request, person: CustomerViewer, wanted: Asked) -> Response:
-    site = site_of(request)
-    with site.store.read() as session:
-        found = find_customers(session, wanted, person)
-    audit.note(site.store, person, "view", "customers")
+    found = _customers(request, person, wanted)
     days = REPEAT_WITHIN.days
     return render(request, "customers.html", found=found, wanted=wanted, repeat_days=days)
 
@@ -54,10 +52,7 @@ def show_customer(request: Request, person: CustomerViewer, customer_id: Custome
 
 @router.get("/causes", include_in_schema=False)
 def show_causes(request: Request, person: CustomerViewer, page: Page = 1) -> Response:
-    site = site_of(request)
-    with site.store.read() as session:
-        found = list_causes(session, person, page)
-    audit.note(site.store, person, "view", "causes")
+    found = _causes(request, person, page)
     return render(request, "causes.html", found=found)
 
 
@@ -65,20 +60,14 @@ def show_causes(request: Request, person: CustomerViewer, page: Page = 1) -> Res
 def show_cause(
     request: Request, person: CustomerViewer, number: Number, page: Page = 1
 ) -> Response:
-    site = site_of(request)
-    with site.store.read() as session:
-        found = find_cause(session, number, person, page)
-    audit.note(site.store, person, "view", f"cause {number}")
+    found = _cause(request, person, number, page)
     return render(request, "cause.html", found=found, cause=found.cause)
 
 
 @router.get("/api/customers")
 def search_customers(request: Request, person: CustomerViewer, wanted: Asked) -> CustomerPageForm:
     """Customers of the calls that the person may see, those in most need first."""
-    site = site_of(request)
-    with site.store.read() as session:
-        found = find_customers(session, wanted, person)
-    audit.note(site.store, person, "view", "customers")
+    found = _customers(request, person, wanted)
     return CustomerPageForm.model_validate(found)
 
 
@@ -93,10 +82,7 @@ def read_customer(
 @router.get("/api/causes")
 def search_causes(request: Request, person: CustomerViewer, page: Page = 1) -> CausePageForm:
     """Recurring causes, those of the most complaints first."""
-    site = site_of(request)
-    with site.store.read() as session:
-        found = list_causes(session, person, page)
-    audit.note(site.store, person, "view", "causes")
+    found = _causes(request, person, page)
     return CausePageForm.model_validate(found)
 
 
@@ -105,10 +91,7 @@ def read_cause(
     request: Request, person: CustomerViewer, number: Number, page: Page = 1
 ) -> CauseForm:
     """A cause with its statements, its trend, and how it was solved."""
-    site = site_of(request)
-    with site.store.read() as session:
-        found = find_cause(session, number, person, page)
-    audit.note(site.store, person, "view", f"cause {number}")
+    found = _cause(request, person, number, page)
     return CauseForm.model_validate(found)
 
 
@@ -117,4 +100,28 @@ def _customer(request: Request, person: Person, customer_id: str) -> Customer:
     with site.store.read() as session:
         found = find_customer(session, customer_id, person)
     audit.note(site.store, person, "view", f"customer {customer_id}")
+    return found
+
+
+def _customers(request: Request, person: Person, wanted: Wanted) -> CustomerPage:
+    store = site_of(request).store
+    with store.read() as session:
+        found = find_customers(session, wanted, person)
+    audit.note(store, person, "view", "customers")
+    return found
+
+
+def _causes(request: Request, person: Person, page: int) -> CausePage:
+    store = site_of(request).store
+    with store.read() as session:
+        found = list_causes(session, person, page)
+    audit.note(store, person, "view", "causes")
+    return found
+
+
+def _cause(request: Request, person: Person, number: int, page: int) -> WholeCause:
+    store = site_of(request).store
+    with store.read() as session:
+        found = find_cause(session, number, person, page)
+    audit.note(store, person, "view", f"cause {number}")
     return found
