@@ -26,6 +26,11 @@ def site_of(request: Request) -> Site:
     return site
 
 
+def asker(request: Request) -> str:
+    """The network address that a request came from."""
+    return request.client.host if request.client else ""
+
+
 def render(request: Request, template: str, status: int = 200, **context: Any) -> Response:
     """A page; ``context`` is what its template shows."""
     person = getattr(request.state, "person", None)

@@ -6,9 +6,8 @@ from fastapi import APIRouter, Form, HTTPException, Request, Response
 
 from pipeline.review import audit
 from pipeline.review.access import PERMISSIONS, InPerson, may
-from pipeline.review.pages import back_to, render, site_of
+from pipeline.review.pages import asker, back_to, render, site_of
 from pipeline.review.people import (
-    LONGEST_PASSWORD,
     AccountError,
     Person,
     change_password,
@@ -16,12 +15,11 @@ from pipeline.review.people import (
     make_token,
     revoke_token,
 )
-from pipeline.review.routes.signin import begin_session
+from pipeline.review.routes.signin import Password, begin_session
 
 router = APIRouter(include_in_schema=False)
 
 LONGEST_TOKEN_DAYS = 365
-Password = Annotated[str, Form(max_length=LONGEST_PASSWORD * 4)]
 
 
 @router.get("/account")
@@ -32,7 +30,7 @@ def show_account(request: Request, person: InPerson) -> Response:
 @router.post("/account/password")
 def new_password(request: Request, person: InPerson, old: Password, new: Password) -> Response:
     site = site_of(request)
-    if not site.may_try(person.name, request.client.host if request.client else ""):
+    if not site.may_try(person.name, asker(request)):
         raise HTTPException(429, "Too many tries; wait a minute.")
     try:
         changed = change_password(site.store, person, old, new)

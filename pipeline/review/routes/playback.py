@@ -1,20 +1,17 @@
 """Hearing a call: its sound for the player of its page, and the picture of it."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, HTTPException, Path, Request
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse
 
 from pipeline.review import corrections, playback
-from pipeline.review.access import LARGEST_NUMBER, Viewer, find_call
+from pipeline.review.access import Viewer, find_call
 from pipeline.review.pages import site_of
+from pipeline.review.routes.api import Number
 from pipeline.review.site import Site
 from pipeline.review.waveform import Waveform, waveform
 from pipeline.tables import CallRow
 
 router = APIRouter()
-
-CallNumber = Annotated[int, Path(ge=1, le=LARGEST_NUMBER)]
 
 
 class _Sound(FileResponse):
@@ -23,7 +20,7 @@ class _Sound(FileResponse):
 
 @router.get("/calls/{number}/audio", response_class=_Sound, include_in_schema=False)
 @router.get("/api/calls/{number}/audio", response_class=_Sound, responses={404: {}, 503: {}})
-def hear_call(request: Request, person: Viewer, number: CallNumber) -> FileResponse:
+def hear_call(request: Request, person: Viewer, number: Number) -> FileResponse:
     """The recording as a WAV file (16 kHz, 16 bit), whole or the range of bytes that is asked for.
 
     Noted in the audit log, once a listening.
@@ -40,7 +37,7 @@ def hear_call(request: Request, person: Viewer, number: CallNumber) -> FileRespo
 
 @router.get("/calls/{number}/waveform", include_in_schema=False)
 @router.get("/api/calls/{number}/waveform", responses={404: {}, 503: {}})
-def see_sound(request: Request, person: Viewer, number: CallNumber) -> Waveform:
+def see_sound(request: Request, person: Viewer, number: Number) -> Waveform:
     """How loud each side is when."""
     site = site_of(request)
     with site.store.read() as session:

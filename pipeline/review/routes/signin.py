@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from pipeline.review import audit
 from pipeline.review.access import InPerson, Visitor
-from pipeline.review.pages import back_to, render, site_of
+from pipeline.review.pages import asker, back_to, render, site_of
 from pipeline.review.people import (
     LONGEST_NAME,
     LONGEST_PASSWORD,
@@ -40,7 +40,7 @@ def sign_in(
     then: Annotated[str, Form()] = "/",
 ) -> Response:
     site = site_of(request)
-    if not site.may_try(name.strip(), request.client.host if request.client else ""):
+    if not site.may_try(name.strip(), asker(request)):
         # Not in the audit log, which anybody could fill so.
         problem = "Too many tries; wait a minute."
         return sign_in_page(request, then, 429, name, problem)
@@ -78,8 +78,7 @@ def welcome(
     name: Name = "",
 ) -> Response:
     site = site_of(request)
-    address = request.client.host if request.client else ""
-    if not site.may_try("invitation", address):
+    if not site.may_try("invitation", asker(request)):
         problem = "Too many tries; wait a minute."
         return render(request, "welcome.html", 429, problem=problem, code=code, name=name)
     try:
