@@ -53,7 +53,7 @@ def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) ->
     if isinstance(result, BaseException):
         raise result
     console = Console()
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         outcomes = store.outcomes(result["batch"])
         console.print(calls_table(outcomes))
         console.print(agents_table(summarize_agents(outcomes)))
@@ -143,7 +143,7 @@ def _check(paths: list[str], rubric: str | None) -> Settings:
     try:
         settings = load_settings(rubric=rubric)
         load_rubric(settings.rubric)
-        Store(settings.database_url).close()
+        Store.of(settings).close()
         for path in paths:
             # Prefect keeps the paths as JSON, in Unicode; within a folder any name will do.
             if printable(path) != path:

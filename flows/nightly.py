@@ -64,7 +64,7 @@ def nightly(
 def _nightly(paths: list[str], rubric: str | None, hours: float | None) -> State[dict[str, Any]]:
     settings = load_settings(rubric=rubric)
     rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
-    with Store(settings.database_url, settings.patience_s) as store:
+    with Store.of(settings, settings.patience_s) as store:
         batch = open_batch(store, "nightly flow", scope_of(paths, settings))
         order = Order(batch, settings, rubrics, listen)
         run = flow_run.get_id()

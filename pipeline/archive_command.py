@@ -28,7 +28,7 @@ def verify_results(call_ids: Sequence[str], settings: Settings) -> bool:
     """Prints a line for every stored result that does not verify; says whether there is any."""
     counts = {"same": 0, "differs": 0, "cannot_verify": 0}
     seen = set()
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         for receipt in verify(store, call_ids):
             seen.add(receipt.call_id)
             counts[receipt.verdict] += 1
@@ -53,7 +53,7 @@ def rescore_calls(settings: Settings) -> None:
     judged: Counter[str] = Counter()
     changed = 0
     started = datetime.now(UTC)
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         for rubric in (rubrics.default, *rubrics.by_queue.values()):
             store.keep_rubric(rubric.hash, rubric.files)
         for call in stored_calls(store):
@@ -92,7 +92,7 @@ def diff_rubrics(old: str, new: str, settings: Settings) -> bool:
     flips = Table(title="Answers that would flip", title_justify="left")
     for heading in ("Call", "Agent", "Criterion", "Old", "New", "Score"):
         flips.add_column(heading, overflow="fold")
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         for compared in compare(stored_calls(store), before, after):
             summary.add(compared)
             _add_rows(flips, compared)

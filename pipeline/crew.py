@@ -164,7 +164,7 @@ def _score(found: Found) -> Outcome:
             settings,
             order.rubrics,
             SpeechEngines(settings),
-            Store(settings.database_url, patience_s=settings.patience_s),
+            Store.of(settings, settings.patience_s),
             order.listen,
         )
     return score_one(found, _batch)

@@ -123,7 +123,7 @@ def _database(settings: Settings) -> Check:
     from pipeline.store import Store
 
     try:
-        with Store(settings.database_url) as store:
+        with Store.of(settings) as store:
             return Check("database", True, store.name)
     except CallscoreError as error:
         return Check("database", False, str(error), "correct --db, CALLSCORE_DB_URL or data_dir")

@@ -5,7 +5,7 @@ without times), units are in the names. Nothing here computes anything but trivi
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 Role = Literal["agent", "customer", "other", "unknown"]
 PARTIES: tuple[Role, Role] = ("agent", "customer")
@@ -48,6 +48,29 @@ class Turn:
     start_s: float | None = None
     end_s: float | None = None
     words: tuple[Word, ...] = ()
+
+
+Kind = Literal[
+    "card", "cvv", "account", "id", "phone", "email", "address", "name", "birth_date", "secret"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Of personal data. ``card``: payment cards; ``account``: bank accounts; ``id``: national ids and
+the like; ``secret``: passwords, PINs, answers to security questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Words that were replaced by a stand-in such as ``[phone]``.
+
+    ``turn`` is the index of the turn, ``offset`` the characters before the stand-in in its text;
+    ``start_s``..``end_s`` is when the words are said, None where the turn has no times.
+    """
+
+    kind: Kind
+    turn: int
+    offset: int
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +243,8 @@ class CallFacts:
     ``roles_confidence`` is how sure it is which side is the agent (1 where it was given).
     ``sound`` is None for transcript input. ``speech_s`` is the time anybody spoke
     (None without times). ``moves`` are what the words mean by the trained tagger, None where the
-    language has none; kept, so that judging again runs no model.
+    language has none; kept, so that judging again runs no model. ``redactions`` say where personal
+    data was hidden in the turns.
     """
 
     metadata: Metadata
@@ -235,6 +259,7 @@ class CallFacts:
     roles_confidence: float = 1.0
     warnings: tuple[str, ...] = ()
     moves: tuple[Move, ...] | None = None
+    redactions: tuple[Redaction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

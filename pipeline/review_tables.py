@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pipeline.encryption import SealedText
 from pipeline.tables import Base
 
 
@@ -110,7 +111,7 @@ class ReviewRow(Base):
     result: Mapped[int]
     rule: Mapped[str | None]
     """Where it is about the rule that failed the call: which."""
-    comment: Mapped[str]
+    comment: Mapped[str] = mapped_column(SealedText)
     person: Mapped[int | None] = mapped_column(ForeignKey("people.id", ondelete="SET NULL"))
     person_name: Mapped[str]
     at: Mapped[datetime] = mapped_column(index=True)
@@ -266,8 +267,8 @@ class PromiseRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
-    quote: Mapped[str]
-    said: Mapped[str]
+    quote: Mapped[str] = mapped_column(SealedText)
+    said: Mapped[str] = mapped_column(SealedText)
     start_s: Mapped[float | None]
     told: Mapped[str]
     due: Mapped[datetime | None]
@@ -284,7 +285,7 @@ class StatementRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
     kind: Mapped[str]
-    text: Mapped[str]
+    text: Mapped[str] = mapped_column(SealedText)
     start_s: Mapped[float | None]
     encoder: Mapped[str | None] = mapped_column(default=None, index=True)
     embedding: Mapped[bytes | None] = mapped_column(default=None)

@@ -45,7 +45,7 @@ def score_recordings(
     engines = SpeechEngines(settings)
     found = list(find_recordings(paths))
     files = _ResultFiles(out, [item.path for item in found])
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         number = store.start_batch("callscore score")
         batch = Batch(number, settings, rubrics, engines, store, listen)
         outcomes: list[Outcome] = []

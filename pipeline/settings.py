@@ -20,14 +20,16 @@ from pydantic_settings import (
 )
 
 from pipeline.errors import SettingsError
-from pipeline.records import Metadata
+from pipeline.records import KINDS, Kind, Metadata
 
 ENV_PREFIX = "CALLSCORE_"
 CONFIG_VARIABLE = "CALLSCORE_CONFIG"
 DEFAULT_CONFIG = Path("callscore.toml")
 
 # A database address may hold a password: its value is never repeated in a message.
-SECRET_KEYS = frozenset({"db_url", "oidc_client_secret", "second_opinion_key", "site_secret"})
+SECRET_KEYS = frozenset(
+    {"db_url", "encryption_key", "oidc_client_secret", "second_opinion_key", "site_secret"}
+)
 
 # Codes and secrets go there: over HTTPS, or no further than this machine.
 OIDC_ISSUER = r"^(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
@@ -142,6 +144,31 @@ class Settings(BaseSettings):
     dispute_days: int = Field(7, ge=0, le=365)
     """So long after it was scored an agent may dispute an answer. Averages count a call when that
     time is over; 0: at once."""
+
+    redact: tuple[Kind, ...] = KINDS
+    """Personal data that is hidden in transcripts and sound before anything is stored. An empty
+    list hides nothing."""
+
+    keep_originals: bool = False
+    """Whether the words that redaction hides are kept, apart from the rest, for administrators and
+    QA to look at. Each look is noted."""
+
+    encryption_key: SecretStr | None = None
+    """Key with which stored words and clips are encrypted (``callscore encrypt --new-key`` makes
+    one). Several, with commas between: the first encrypts, the others still open what is there."""
+
+    encryption_key_file: Path | None = None
+    """The same, as a file with one key a line."""
+
+    keep_audio_days: int | None = Field(None, ge=1)
+    """Recordings, and sound cut from them, older than so many days are deleted by ``purge``; None:
+    never."""
+
+    keep_transcripts_days: int | None = Field(None, ge=1)
+    """The words of older calls are deleted; their scores stay."""
+
+    keep_scores_days: int | None = Field(None, ge=1)
+    """Older calls are deleted whole."""
 
     filename_pattern: str | None = None
     """Regular expression with named groups (``(?P<agent_id>...)``) that reads metadata from file

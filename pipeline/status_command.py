@@ -18,7 +18,7 @@ MOST_REASONS = 8
 
 def show_status(batch: int | None, settings: Settings) -> bool:
     """Prints how a batch (else the last) stands; says whether somebody should look."""
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         number = store.last_batch() if batch is None else batch
         found = None if number is None else batch_status(store, number)
         if found is None:
@@ -33,7 +33,7 @@ def show_status(batch: int | None, settings: Settings) -> bool:
 
 def show_metrics(settings: Settings, listen: str | None) -> None:
     """Prints the figures once, or serves them at HOST:PORT until stopped."""
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         if listen is None:
             Console().out(metrics_text(store), end="", highlight=False)
             return

@@ -26,6 +26,7 @@ from pipeline.result import (
     opinion_to_json,
     to_json_line,
 )
+from pipeline.settings import Settings
 from pipeline.standing import refresh, take_in
 from pipeline.tables import (
     AnswerRow,
@@ -100,6 +101,11 @@ class Store:
         # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
         # as a reader can find the database changed under it and fail without waiting.
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+
+    @classmethod
+    def of(cls, settings: Settings, patience_s: float = 0.0) -> Self:
+        """The database that the settings name."""
+        return cls(settings.database_url, patience_s)
 
     def __enter__(self) -> Self:
         return self

@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, mapped_column
 
+from pipeline.encryption import SealedText
+
 
 def utc_now() -> datetime:
     """UTC without a zone: what both databases store and compare alike."""
@@ -73,7 +75,7 @@ class FactsRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     recording_sha256: Mapped[str]
     listening_key: Mapped[str]
-    facts_json: Mapped[str]
+    facts_json: Mapped[str] = mapped_column(SealedText)
     stored_at: Mapped[datetime]
 
 
@@ -98,7 +100,7 @@ class ResultRow(Base):
     uncapped_score: Mapped[float | None]
     coverage: Mapped[float]
     failed_by: Mapped[str | None]
-    result_json: Mapped[str]
+    result_json: Mapped[str] = mapped_column(SealedText)
     metadata_json: Mapped[str | None]
     """The call's metadata when it was judged (None: stored before they were kept)."""
     scored_at: Mapped[datetime]
@@ -127,7 +129,7 @@ class OpinionRow(Base):
     listening_key: Mapped[str]
     asked: Mapped[str]
     """Rubric, model and address: what the opinion depends on beside the words."""
-    opinion_json: Mapped[str]
+    opinion_json: Mapped[str] = mapped_column(SealedText)
     stored_at: Mapped[datetime]
 
 

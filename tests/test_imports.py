@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 # A new module needs a place here.
 LAYERS = [
     {"pipeline", "records", "errors"},
+    {"encryption"},
     {
         "spans",
         "yamlfile",
@@ -24,7 +25,7 @@ LAYERS = [
         "rounding",
         "paths",
     },
-    {"review_tables"},
+    {"review_tables", "privacy_tables", "coaching_tables"},
     {"fulltext", "durations", "turn_taking", "manifest", "remote", "signs_of_life"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, event
 
+from pipeline import coaching_tables, privacy_tables  # noqa: F401 - their tables count too
 from pipeline.errors import SettingsError, TransientError
 from pipeline.records import CallResult
 from pipeline.result import to_json_line

@@ -23,6 +23,9 @@ PERMISSIONS: dict[str, frozenset[Role]] = {
     "draw": frozenset({"admin", "qa"}),
     "calibrate": frozenset({"admin", "qa", "supervisor"}),
     "customers": frozenset({"admin", "qa", "supervisor"}),
+    "coach": frozenset({"admin", "qa", "supervisor"}),
+    "be_coached": frozenset({"agent"}),
+    "reveal": frozenset({"admin", "qa"}),
     "manage": frozenset({"admin"}),
 }
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -82,6 +85,9 @@ Exporter = Annotated[Person, Depends(May("export"))]
 Drawer = Annotated[Person, Depends(May("draw"))]
 Calibrator = Annotated[Person, Depends(May("calibrate"))]
 CustomerViewer = Annotated[Person, Depends(May("customers"))]
+Coach = Annotated[Person, Depends(May("coach"))]
+Coached = Annotated[Person, Depends(May("be_coached"))]
+Revealer = Annotated[Person, Depends(May("reveal", in_person=True))]
 Manager = Annotated[Person, Depends(May("manage"))]
 Visitor = Annotated[Person | None, Depends(Anyone())]
 

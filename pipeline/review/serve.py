@@ -45,7 +45,7 @@ def serve(
         would encrypt what they read; the certificate or the port cannot be used.
     """
     _check_certificate(certificate, key)
-    with Store(settings.database_url) as store:
+    with Store.of(settings) as store:
         site = Site(store, settings, read_secret(settings))
         with store.write() as session:
             take_in(session.connection())  # an older version may have gone on after the upgrade

@@ -1,54 +1,16 @@
-"""The ``callscore`` command: its arguments and help.
+"""The commands that score calls, show what came of it, and serve the review site."""
 
-What needs models or the database is imported inside the commands, so that ``callscore --help``
-answers at once.
-"""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline import __version__
-from pipeline.errors import CallscoreError
+from pipeline.cli.common import SOME_FAILED, STOPPED_BY_CTRL_C, Database, bad_arguments, new_app
 from pipeline.settings import load_settings
 
-SOME_FAILED = 1
-BAD_ARGUMENTS = 2
-STOPPED_BY_CTRL_C = 130  # what shells expect
-
-app = typer.Typer(
-    help="Score recorded customer-service calls, offline.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,  # plain help: examples stay as they are typed
-    pretty_exceptions_enable=False,  # they print local variables: the words of calls
-)
+app = new_app()
 rubric_app = typer.Typer(help="Check rubrics.", no_args_is_help=True)
 app.add_typer(rubric_app, name="rubric")
-
-
-def main() -> None:
-    """Entry point of the ``callscore`` command."""
-    app(prog_name="callscore")
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"callscore {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _for_all_commands(
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    pass
 
 
 @app.command()
@@ -77,10 +39,7 @@ def score(
     json: Annotated[
         bool, typer.Option("--json", help="Print one result a line (JSONL) and nothing else.")
     ] = False,
-    db: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="Database: sqlite:///calls.db, postgresql+psycopg://..."),
-    ] = None,
+    db: Database = None,
 ) -> None:
     """Score recordings, and keep the results in the database.
 
@@ -97,7 +56,7 @@ def score(
       callscore score monday.wav --agent-channel left --rubric my-rubric.yaml
       callscore score --transcript chats.jsonl --json
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(rubric=rubric, agent_channel=agent_channel, db_url=db)
         from pipeline.score_command import score_recordings, score_transcripts
 
@@ -113,13 +72,13 @@ def score(
 @app.command()
 def status(
     batch: Annotated[int | None, typer.Argument(help="Number of the batch; else the last.")] = None,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Show at a glance how the last batch went, or how far it is.
 
     Exit status: 0 all scored or skipped, or still at work; 1 somebody should look; 2 bad arguments.
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.status_command import show_status
 
@@ -133,7 +92,7 @@ def metrics(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Answer scrapes there until stopped."),
     ] = None,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Print figures for a monitoring system (Prometheus text): counts and times, no names.
 
@@ -142,7 +101,7 @@ def metrics(
       callscore metrics > /var/lib/node_exporter/callscore.prom
       callscore metrics --listen 127.0.0.1:9464
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.status_command import show_metrics
 
@@ -155,7 +114,7 @@ def outcomes(
     json: Annotated[
         bool, typer.Option("--json", help="Print one outcome a line (JSONL) and nothing else.")
     ] = False,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """List what a batch did with each recording: scored, failed or skipped, and why.
 
@@ -167,14 +126,14 @@ def outcomes(
       callscore outcomes 12
       callscore outcomes --json | jq 'select(.status == "failed")'
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from rich.console import Console
 
         from pipeline.report import outcomes_lines, outcomes_table
         from pipeline.store import Store
 
-        with Store(settings.database_url) as store:
+        with Store.of(settings) as store:
             number = batch if batch is not None else store.last_batch()
             listed = [] if number is None else store.outcomes(number)
     if number is None or not listed:
@@ -193,7 +152,7 @@ def verify(
     call_ids: Annotated[
         list[str] | None, typer.Argument(metavar="[CALL_ID]...", help="Calls; else all.")
     ] = None,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Recompute stored results from what was heard, byte for byte, and name what differs.
 
@@ -204,7 +163,7 @@ def verify(
       callscore verify
       callscore verify C-1042 C-1043
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.archive_command import verify_results
 
@@ -217,7 +176,7 @@ def rescore(
     rubric: Annotated[
         str | None, typer.Option(metavar="FILE", help="Rubric file or name; else the settings'.")
     ] = None,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Judge every stored call again, from what was heard in it: no recording, no speech model.
 
@@ -225,7 +184,7 @@ def rescore(
     Example:
       callscore rescore --rubric my-rubric.yaml
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(rubric=rubric, db_url=db)
         from pipeline.archive_command import rescore_calls
 
@@ -242,7 +201,7 @@ def serve(
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", exists=True, help="Its private key (PEM).")
     ] = None,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Serve the review site: see, hear and correct the scored calls in a browser.
 
@@ -254,7 +213,7 @@ def serve(
       callscore serve
       callscore serve --host 0.0.0.0 --certificate calls.pem --key calls.key
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.review.serve import serve as run
 
@@ -266,18 +225,18 @@ def causes(
     days: Annotated[
         int, typer.Option(min=1, max=366, help="Look through so many days up to the newest call.")
     ] = 56,
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Group what customers said was the matter, for the page of causes; best run after each night.
 
     Only what is new is read by the sentence encoder; no speech model runs.
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.causes import find_causes
         from pipeline.store import Store
 
-        with Store(settings.database_url) as store:
+        with Store.of(settings) as store:
             run = find_causes(store, days)
     if run is None:
         typer.echo("nothing is scored yet: callscore score calls/", err=True)
@@ -294,7 +253,7 @@ def doctor() -> None:
 
     Exit status: 0 all there; 1 something needed is missing.
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings()
         from rich.console import Console
 
@@ -320,7 +279,7 @@ def check_rubric(
     Example:
       callscore rubric check my-rubric.yaml
     """
-    with _bad_arguments():
+    with bad_arguments():
         from pipeline.cues import cues_folder
         from pipeline.dialogues import read_dialogues
         from pipeline.rubric import load_rubric
@@ -341,7 +300,7 @@ def check_rubric(
 def diff_rubrics(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Rubric file or name.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="Rubric file or name.")],
-    db: Annotated[str | None, typer.Option(metavar="URL", help="Database.")] = None,
+    db: Database = None,
 ) -> None:
     """Show which answers of the stored calls NEW would flip. No speech model, nothing is stored.
 
@@ -351,23 +310,9 @@ def diff_rubrics(
     Example:
       callscore rubric diff leap my-rubric.yaml
     """
-    with _bad_arguments():
+    with bad_arguments():
         settings = load_settings(db_url=db)
         from pipeline.archive_command import diff_rubrics as show
 
         changes = show(old, new, settings)
     raise typer.Exit(SOME_FAILED if changes else 0)
-
-
-@contextmanager
-def _bad_arguments() -> Iterator[None]:
-    """An error of ours before or beside the calls ends the command with one line and status 2."""
-    try:
-        yield
-    except CallscoreError as error:
-        typer.echo(f"callscore: {error}", err=True)
-        raise typer.Exit(BAD_ARGUMENTS) from None
-
-
-if __name__ == "__main__":
-    main()
