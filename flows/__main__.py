@@ -102,6 +102,60 @@ def serve(
 
 
 @app.command()
+def coaching() -> None:
+    """Build this week's coaching sessions: for every agent with ten calls or more in four weeks and
+    a flagged one in the last, if no session of theirs waits to be held.
+
+    Exit status: 0 all built; 1 some could not be built; 2 bad settings.
+    """
+    settings = _check([], None)
+    from flows.coaching import coaching
+    from pipeline.coaching.page import pages_of
+
+    state = coaching(return_state=True)
+    result: Any = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        if not isinstance(result, CallscoreError):
+            raise result
+        typer.echo(f"callscore: {result}", err=True)
+        raise typer.Exit(1)
+    for path in pages_of(result["sessions"], settings):
+        typer.echo(path)
+    typer.echo(state.message)
+    raise typer.Exit(0 if state.is_completed() else 1)
+
+
+@app.command()
+def retention() -> None:
+    """Delete what is older than keep_audio_days, keep_transcripts_days and keep_scores_days say.
+
+    As callscore purge, as a Prefect flow run.
+
+    Exit status: 0 done; 1 something could not be removed; 2 bad settings.
+    """
+    settings = _check([], None)
+    from flows.retention import retention
+    from pipeline.receipts import receipt_lines
+    from pipeline.retention import ages_of
+
+    try:
+        ages_of(settings)
+    except CallscoreError as error:
+        typer.echo(f"callscore: {error}", err=True)
+        raise typer.Exit(2) from None
+    state = retention(return_state=True)
+    result: Any = state.result(raise_on_failure=False)
+    if isinstance(result, BaseException):
+        if not isinstance(result, CallscoreError):
+            raise result
+        typer.echo(f"callscore: {result}", err=True)
+        raise typer.Exit(1)
+    for line in receipt_lines(result["receipt"], result["receipt"].why):
+        typer.echo(line)
+    raise typer.Exit(0 if state.is_completed() else 1)
+
+
+@app.command()
 def automations(
     webhook: Annotated[
         str | None, typer.Option(metavar="URL", help="Post a message there when a night fails.")

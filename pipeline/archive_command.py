@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from pipeline.backtest import Answer, Compared, Summary, compare
 from pipeline.call import judge
 from pipeline.codeversion import code_version
 from pipeline.errors import SettingsError
+from pipeline.forgotten import Forgotten
 from pipeline.report import ANSWERS, label
 from pipeline.result import to_json_line
 from pipeline.rubric import Rubric, load_rubric, load_rubrics
@@ -68,15 +70,17 @@ def rescore_calls(settings: Settings) -> None:
                 judging = replace(judging, asked=None)
             result = judge(call.facts, rubric, opinion)
             before = store.find_result(call.recording_sha256, call.facts.metadata, judging)
-            changed += before is None or store.result_json(before) != to_json_line(result)
-            store.keep_result(
-                result,
-                call.recording_sha256,
-                call.path,
-                judging,
-                call_id_given=call.call_id_given,
-            )
-            judged[f"{rubric.id} {rubric.version}"] += 1
+            differs = before is None or store.result_json(before) != to_json_line(result)
+            with suppress(Forgotten):  # deleted meanwhile
+                store.keep_result(
+                    result,
+                    call.recording_sha256,
+                    call.path,
+                    judging,
+                    call_id_given=call.call_id_given,
+                )
+                changed += differs
+                judged[f"{rubric.id} {rubric.version}"] += 1
     seconds = (datetime.now(UTC) - started).total_seconds()
     by_rubric = ", ".join(f"{count} by {name}" for name, count in judged.items()) or "none"
     _print(

@@ -13,9 +13,11 @@ from pipeline.codeversion import PACKAGE, code_version
 from pipeline.engines import SpeechEngines
 from pipeline.errors import CallscoreError, RecordingError, StorageError, TransientError
 from pipeline.find import Found, at_hand
+from pipeline.forgotten import Forgotten
 from pipeline.metadata import make_metadata, read_fields
 from pipeline.paths import printable
 from pipeline.records import CallFacts, Metadata, SecondOpinion
+from pipeline.redaction.facts import hide, redaction_key
 from pipeline.remote import NO_ROOM
 from pipeline.result import facts_from_json, facts_to_json
 from pipeline.rubric import Rubric, Rubrics
@@ -66,6 +68,8 @@ def score_one(found: Found, batch: Batch) -> Outcome:
             return keep(batch.id, path, "failed", reason_of(error, path))
         reason = f"{path}: {error.strerror}; see that the share is there"
         raise StorageError(reason) from None
+    except Forgotten as error:
+        return keep(batch.id, path, "skipped", str(error))
     except RecordingError as error:
         reason = reason_of(error, path)
         return keep(batch.id, path, "failed", reason, hopeless_for=code_version())
@@ -108,7 +112,7 @@ def _look_up(found: Found, sha256: str, batch: Batch) -> _LookedUp:
     judging = Judging(
         rubric.hash,
         code_version(),
-        _listening_key(metadata, batch.engines),
+        _listening_key(metadata, batch.engines, batch.settings),
         asked(rubric.hash, batch.settings),
     )
     opinion = batch.store.find_opinion(sha256, judging)
@@ -127,6 +131,9 @@ def _score(found: Found, batch: Batch) -> Outcome:
     store, path = batch.store, found.name
     if known.result_id is not None:
         return store.keep_outcome(batch.id, path, "skipped", SCORED_ALREADY, known.result_id)
+    forgotten = store.why_forgotten(sha256)
+    if forgotten is not None:
+        raise Forgotten(forgotten)
     facts = _facts(found.path, known.metadata, sha256, known.judging.listening_key, batch)
     store.keep_rubric(known.rubric.hash, known.rubric.files)
     opinion = known.opinion
@@ -163,16 +170,23 @@ def _facts(
     known = batch.store.find_facts(sha256, listening_key)
     if known is not None:
         return replace(known, metadata=metadata)
+    hidden = hide(batch.listen(recording, metadata, batch.engines), batch.settings.redact)
+    if batch.settings.keep_originals:
+        batch.store.keep_originals(hidden.words, sha256, listening_key)
     # Judged is what will be read back from the store, to the last digit: results must verify.
-    facts = facts_from_json(facts_to_json(batch.listen(recording, metadata, batch.engines)))
+    facts = facts_from_json(facts_to_json(hidden.facts))
     batch.store.keep_facts(facts, sha256, listening_key)
     return facts
 
 
-def _listening_key(metadata: Metadata, engines: SpeechEngines) -> str:
-    """All that can change what is heard: the code, the engines, the metadata that guides them."""
+def _listening_key(metadata: Metadata, engines: SpeechEngines, settings: Settings) -> str:
+    """All that can change the stored facts.
+
+    The code, the engines, the metadata that guides them, and what is hidden.
+    """
     guides = (metadata.agent_channel, metadata.language, metadata.direction)
-    return " ".join([code_version(), engines.key(), *(guide or "-" for guide in guides)])
+    parts = [code_version(), engines.key(), *(guide or "-" for guide in guides)]
+    return " ".join([*parts, redaction_key(settings.redact, keep=settings.keep_originals)])
 
 
 def reason_of(error: Exception, path: str) -> str:

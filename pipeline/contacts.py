@@ -95,7 +95,7 @@ def keep_contact(
         )
     session.flush()
     for customer in sorted(name for name in customers if name is not None):
-        _link(session, customer)
+        link(session, customer)
 
 
 def statements(result: Mapping[str, Any]) -> dict[str, tuple[str, float | None]]:
@@ -162,7 +162,7 @@ def _keep_statements(session: Session, call: int, result: Mapping[str, Any]) -> 
     )
 
 
-def _link(session: Session, customer_id: str) -> None:
+def link(session: Session, customer_id: str) -> None:
     """Compares the newest calls of a customer with each other."""
     rows = session.execute(
         select(ContactRow.call, ContactRow.previous, ContactRow.again, CallRow.started_at_utc)

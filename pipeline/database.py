@@ -9,7 +9,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from pipeline.encryption import Keys, seal_with
 from pipeline.errors import SettingsError, TransientError
+from pipeline.wipe import WIPED
 
 # How long a writer waits for another process's write (each takes milliseconds).
 BUSY_TIMEOUT_MS = 30_000
@@ -23,9 +25,14 @@ _MAY_PASS = (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.Ti
 
 
 def open_database(
-    url: str, patience_s: float = 0.0, after_upgrade: Callable[[Connection], None] | None = None
+    url: str,
+    patience_s: float = 0.0,
+    after_upgrade: Callable[[Connection], None] | None = None,
+    keys: Keys | None = None,
 ) -> tuple[str, Engine]:
     """The name to show (without password) and an engine whose tables are up to date.
+
+    ``keys`` seal what holds words of calls.
 
     So long a database that is away or locked is waited for, whenever it is turned to.
     """
@@ -40,6 +47,7 @@ def open_database(
         raise SettingsError(
             f"database {name}: the driver {error.name!r} is not installed; install it with pip"
         ) from None
+    seal_with(engine, keys)
     if engine.dialect.name == "sqlite":
         busy_timeout_ms = max(BUSY_TIMEOUT_MS, round(patience_s * 1000))
         event.listen(engine, "connect", partial(_set_up_sqlite, busy_timeout_ms))
@@ -129,6 +137,7 @@ def _set_up_sqlite(busy_timeout_ms: int, connection: Any, _record: Any) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {busy_timeout_ms}")
     cursor.execute("PRAGMA journal_mode = WAL")  # readers and a writer at the same time
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten with zeros
     cursor.close()
 
 
@@ -162,6 +171,8 @@ def _migrate(engine: Engine, name: str, after_upgrade: Callable[[Connection], No
                 f"database {name}: made by a newer callscore (this one knows step {head}); "
                 "upgrade callscore"
             ) from None
+        if before is None and engine.dialect.name == "sqlite":
+            connection.exec_driver_sql(f"PRAGMA user_version = {WIPED}")
         if before not in (None, head) and after_upgrade is not None:
             after_upgrade(connection)
 

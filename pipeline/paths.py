@@ -6,6 +6,8 @@ import os
 LOCAL = "file://"
 # What lies beside a recording and speaks of it (:mod:`pipeline.metadata`).
 SIDECAR_SUFFIX, MANIFEST = ".json", "manifest.csv"
+# Folders in data_dir: the page of each batch, and decoded sound.
+REPORTS, PLAYBACK = "reports", "playback"
 
 
 def is_address(path: str | os.PathLike[str]) -> bool:

@@ -27,6 +27,18 @@ class OriginalRow(Base):
     stored_at: Mapped[datetime]
 
 
+class SealRow(Base):
+    """Says that the database is encrypted: who has no key that opens ``probe`` does not get in.
+
+    One row, from the first time that it is opened with a key.
+    """
+
+    __tablename__ = "seals"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    probe: Mapped[str] = mapped_column(SealedText)
+
+
 class LegalHoldRow(Base):
     """A call that nothing may delete until the hold is lifted."""
 

@@ -56,6 +56,8 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Of personal data. ``card``: payment cards; ``account``: bank accounts; ``id``: national ids and
 the like; ``secret``: passwords, PINs, answers to security questions."""
+STAND_INS: dict[Kind, str] = {kind: f"[{kind.replace('_', ' ')}]" for kind in KINDS}
+"""What stands in a transcript where personal data was said."""
 
 
 @dataclass(frozen=True, slots=True)

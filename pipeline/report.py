@@ -22,6 +22,7 @@ from rich.text import Text
 from pipeline import __version__
 from pipeline.errors import SettingsError
 from pipeline.findings import WARNINGS
+from pipeline.paths import REPORTS
 from pipeline.settings import Settings
 from pipeline.spans import clock
 from pipeline.store import Outcome, Store
@@ -158,11 +159,14 @@ def answers_table(result: Mapping[str, Any]) -> Table:
 
 
 def write_report(batch: int, store: Store, settings: Settings) -> Path:
-    """Writes the HTML page of a batch and returns where it lies."""
+    """Writes the HTML page of a batch and returns where it lies.
+
+    Where stored words are encrypted it quotes none.
+    """
     outcomes = store.outcomes(batch)
     made_at = datetime.now().astimezone()
     page = environment().get_template("report.html")
-    folder = settings.data_dir.absolute() / "reports"
+    folder = settings.data_dir.absolute() / REPORTS
     path = folder / f"{made_at:%Y-%m-%d-%H%M%S}-batch-{batch}.html"
     # Workers of one batch may write it at the same moment.
     unfinished = path.with_suffix(f".{token_hex(4)}.part")
@@ -174,6 +178,7 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
         agents=summarize_agents(outcomes),
         problems=[outcome for outcome in outcomes if outcome.result_id is None],
         results=_results(outcomes, store),
+        quotes=store.keys is None,
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -186,6 +191,14 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
             f"report {path}: cannot be written ({error.strerror}); make room or change data_dir"
         ) from None
     return path
+
+
+def delete_reports(settings: Settings) -> int:
+    """Deletes all reports, because they quote calls as they were, and says how many."""
+    reports = list((settings.data_dir.absolute() / REPORTS).glob("*.html"))
+    for report in reports:
+        report.unlink(missing_ok=True)
+    return len(reports)
 
 
 def label(identifier: str) -> str:

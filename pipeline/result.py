@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -45,16 +46,7 @@ def to_dict(result: CallResult) -> dict[str, Any]:
         "uncapped_score": _plain(card.uncapped_score),
         "coverage": _plain(card.coverage),
         "failed_by": card.failed_by,
-        "turns": [
-            {
-                "role": turn.role,
-                "start_s": _plain(turn.start_s),
-                "end_s": _plain(turn.end_s),
-                "text": turn.text,
-                "words": _plain(turn.words),
-            }
-            for turn in facts.turns
-        ],
+        "turns": _turns(facts),
         "interruptions": [
             {**_plain(found), "over": found.over}
             for found in (sound.interruptions if sound else ())
@@ -69,7 +61,54 @@ def to_dict(result: CallResult) -> dict[str, Any]:
         "interruption_counts": _interruption_counts(sound) if sound else None,
         "escalation": _plain(sound.escalation) if sound else None,
         "second_opinion": _plain(result.second_opinion),
+        "redactions": _plain(facts.redactions),
     }
+
+
+def with_transcript(result: dict[str, Any], facts: CallFacts) -> dict[str, Any]:
+    """A result in the documented form with other turns and redactions, all else as it was."""
+    return result | {"turns": _turns(facts), "redactions": _plain(facts.redactions)}
+
+
+def without_words(result: dict[str, Any], at: datetime) -> dict[str, Any]:
+    """A result in the documented form without anything that was said; ``at``: since when (UTC).
+
+    Answers, measures and the times of the evidence and of what was hidden stay.
+    """
+    stripped = _without_quotes(result)
+    opinion = stripped.get("second_opinion")
+    for answer in opinion["answers"] if opinion else ():
+        answer["reason"] = ""
+    since = f"{at.isoformat(timespec='seconds')}Z"
+    return stripped | {"turns": [], "words_deleted_at": since}
+
+
+def _without_quotes(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_quotes(item) for item in value]
+    if isinstance(value, dict):
+        return {key: "" if key == "quote" else _without_quotes(item) for key, item in value.items()}
+    return value
+
+
+def dump_line(result: dict[str, Any]) -> str:
+    """A result in the documented form as one line of UTF-8 JSON."""
+    line = json.dumps(result, ensure_ascii=False, allow_nan=False)
+    # Valid in JSON, but some readers of lines take them for line ends.
+    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _turns(facts: CallFacts) -> list[dict[str, Any]]:
+    return [
+        {
+            "role": turn.role,
+            "start_s": _plain(turn.start_s),
+            "end_s": _plain(turn.end_s),
+            "text": turn.text,
+            "words": _plain(turn.words),
+        }
+        for turn in facts.turns
+    ]
 
 
 def _interruption_counts(sound: Sound) -> dict[str, Any]:
@@ -91,9 +130,7 @@ def _interruption_counts(sound: Sound) -> dict[str, Any]:
 
 def to_json_line(result: CallResult) -> str:
     """One line of UTF-8 JSON; the same result always gives the same line."""
-    line = json.dumps(to_dict(result), ensure_ascii=False, allow_nan=False)
-    # Valid in JSON, but some readers of lines take them for line ends.
-    return line.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return dump_line(to_dict(result))
 
 
 def facts_to_json(facts: CallFacts) -> str:

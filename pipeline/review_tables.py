@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pipeline.encryption import SealedText
+from pipeline.encryption import SealedBytes, SealedText
 from pipeline.tables import Base
 
 
@@ -184,7 +184,7 @@ class SavedViewRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True, init=False)
     person: Mapped[int] = mapped_column(ForeignKey("people.id", ondelete="CASCADE"))
     name: Mapped[str]
-    query: Mapped[str]
+    query: Mapped[str] = mapped_column(SealedText)
 
 
 class SampleRow(Base):
@@ -288,7 +288,7 @@ class StatementRow(Base):
     text: Mapped[str] = mapped_column(SealedText)
     start_s: Mapped[float | None]
     encoder: Mapped[str | None] = mapped_column(default=None, index=True)
-    embedding: Mapped[bytes | None] = mapped_column(default=None)
+    embedding: Mapped[bytes | None] = mapped_column(SealedBytes, default=None)
 
 
 class CauseRow(Base):
@@ -317,7 +317,7 @@ class CauseMemberRow(Base):
     )
     cause: Mapped[int] = mapped_column(ForeignKey("causes.id", ondelete="CASCADE"))
     closeness: Mapped[float]
-    words: Mapped[str]
+    words: Mapped[str] = mapped_column(SealedText)
 
 
 class CauseRunRow(Base):

@@ -23,6 +23,7 @@ from pipeline.errors import SettingsError, TranscriptError, TransientError
 from pipeline.find import Found, find_recordings
 from pipeline.paths import printable
 from pipeline.records import CallFacts
+from pipeline.redaction.facts import hide
 from pipeline.report import agents_table, answers_table, calls_table, summarize_agents, write_report
 from pipeline.result import to_json_line
 from pipeline.rubric import load_rubrics
@@ -83,8 +84,9 @@ def score_transcripts(
             outcomes.append(Outcome(path, "failed", reason))
             continue
         rubric = rubrics.for_queue(call.metadata.queue)
-        moves = read_moves(call.turns, call.language or rubric.default_language)
-        call = replace(call, moves=moves)
+        language = rubric.default_language
+        moves = read_moves(call.turns, call.language or language)
+        call = hide(replace(call, moves=moves), settings.redact, language).facts
         opinion = ask(call, rubric, settings) if settings.second_opinion_url else None
         result = judge(call, rubric, opinion)
         card, metadata = result.scorecard, call.metadata

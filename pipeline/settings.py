@@ -145,6 +145,10 @@ class Settings(BaseSettings):
     """So long after it was scored an agent may dispute an answer. Averages count a call when that
     time is over; 0: at once."""
 
+    coaching_rules: Path | None = None
+    """File of rules that say which calls coaching talks about; None: those that ship
+    (``rubrics/coaching/rules.yaml``)."""
+
     redact: tuple[Kind, ...] = KINDS
     """Personal data that is hidden in transcripts and sound before anything is stored. An empty
     list hides nothing."""

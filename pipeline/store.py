@@ -15,8 +15,11 @@ from sqlalchemy import Executable, case, delete, exc, select
 from sqlalchemy.orm import Session
 
 from pipeline.database import open_database, readable_errors
+from pipeline.encryption import Keys, read_keys
 from pipeline.errors import TransientError
+from pipeline.forgotten import refuse_forgotten, why_forgotten
 from pipeline.metadata import started_at_utc
+from pipeline.privacy_tables import OriginalRow, SealRow
 from pipeline.records import CallFacts, CallResult, Metadata, SecondOpinion
 from pipeline.result import (
     facts_from_json,
@@ -39,6 +42,7 @@ from pipeline.tables import (
     RubricRow,
     utc_now,
 )
+from pipeline.wipe import wipe
 
 _T = TypeVar("_T")
 Status = Literal["scored", "failed", "skipped", "quarantined"]
@@ -93,19 +97,30 @@ class Judging:
 class Store:
     """The open database; threads may share it, processes open their own.
 
-    ``patience_s``: so long a database that is away is waited for.
+    ``patience_s``: so long a database that is away is waited for. ``keys`` seal what holds words of
+    calls; without one that opens what is there, SettingsError is raised.
     """
 
-    def __init__(self, url: str, patience_s: float = 0.0) -> None:
-        self.name, self._engine = open_database(url, patience_s, take_in)
+    def __init__(self, url: str, patience_s: float = 0.0, keys: Keys | None = None) -> None:
+        self.name, self._engine = open_database(url, patience_s, take_in, keys)
+        self.keys = keys
         # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
         # as a reader can find the database changed under it and fail without waiting.
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
+        try:
+            self._check_keys()
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def of(cls, settings: Settings, patience_s: float = 0.0) -> Self:
         """The database that the settings name."""
-        return cls(settings.database_url, patience_s)
+        given = settings.encryption_key
+        secret = None if given is None else given.get_secret_value()
+        return cls(
+            settings.database_url, patience_s, read_keys(secret, settings.encryption_key_file)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -115,6 +130,18 @@ class Store:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _check_keys(self) -> None:
+        """Lets in only who can read what is there, and marks the database where they seal it."""
+        with self.read() as session:
+            sealed = session.get(SealRow, 1) is not None  # raises where no key opens it
+        if self.keys is not None and not sealed:
+
+            def mark(session: Session) -> None:
+                if session.get(SealRow, 1) is None:
+                    session.add(SealRow(id=1, probe=utc_now().isoformat()))
+
+            self.write_once(mark)
 
     def start_batch(self, origin: str) -> int:
         """A new batch; ``origin`` says what started it."""
@@ -142,6 +169,11 @@ class Store:
                 return None
             return StoredCall(metadata_of(row), row.path)
 
+    def why_forgotten(self, recording_sha256: str) -> str | None:
+        """Why a recording is not to be scored again; None where it may be."""
+        with self.read() as session:
+            return why_forgotten(session, recording_sha256)
+
     def find_facts(self, recording_sha256: str, listening_key: str) -> CallFacts | None:
         """What was heard in this recording when it was listened to the same way."""
         with self.read() as session:
@@ -155,6 +187,7 @@ class Store:
 
     def keep_facts(self, facts: CallFacts, recording_sha256: str, listening_key: str) -> None:
         def write(session: Session) -> None:
+            refuse_forgotten(session, recording_sha256)
             same = select(FactsRow).where(
                 FactsRow.recording_sha256 == recording_sha256,
                 FactsRow.listening_key == listening_key,
@@ -171,6 +204,26 @@ class Store:
 
         self.write_once(write)
 
+    def keep_originals(self, words: Sequence[str], sha256: str, listening_key: str) -> None:
+        """Stores what was hidden in a recording, in the order of its facts' redactions."""
+
+        def write(session: Session) -> None:
+            refuse_forgotten(session, sha256)
+            key = {"recording_sha256": sha256, "listening_key": listening_key}
+            session.execute(delete(OriginalRow).filter_by(**key))
+            session.add(OriginalRow(words_json=json.dumps(list(words)), stored_at=utc_now(), **key))
+
+        self.write_once(write)
+
+    def find_originals(self, recording_sha256: str, listening_key: str) -> tuple[str, ...] | None:
+        """What was hidden in a recording; None where it was not kept."""
+        of_recording = select(OriginalRow.words_json).filter_by(
+            recording_sha256=recording_sha256, listening_key=listening_key
+        )
+        with self.read() as session:
+            text = session.scalar(of_recording)
+        return None if text is None else tuple(json.loads(text))
+
     def find_opinion(self, recording_sha256: str, judging: Judging) -> SecondOpinion | None:
         """What the language model said when it was asked the same about the same words."""
         if judging.asked is None:
@@ -183,6 +236,7 @@ class Store:
         """Stores what the language model said, in place of what it said before."""
 
         def write(session: Session) -> None:
+            refuse_forgotten(session, sha256)
             row = session.scalar(_opinion(OpinionRow, sha256, judging))
             if row is not None:
                 row.opinion_json = opinion_to_json(opinion)
@@ -232,11 +286,14 @@ class Store:
         *,
         call_id_given: bool,
     ) -> int:
-        """Stores a scored call, replacing what the same judging said of it before."""
+        """Stores a scored call, replacing what the same judging said of it before.
+
+        Raises :class:`pipeline.forgotten.Forgotten`.
+        """
 
         def write(session: Session) -> int:
             call = _put_call(session, result, recording_sha256, path, call_id_given)
-            return _put_result(session, call, result, judging)
+            return put_result(session, call, result, judging)
 
         return self.write_once(write)
 
@@ -285,7 +342,7 @@ class Store:
 
         def write(session: Session) -> Outcome:
             call = _put_call(session, result, recording_sha256, path, call_id_given)
-            result_id = _put_result(session, call, result, judging)
+            result_id = put_result(session, call, result, judging)
             return _put_outcome(session, batch, path, "scored", None, result_id, took_s)
 
         return self.write_once(write)
@@ -329,6 +386,11 @@ class Store:
         with readable_errors(self.name), Session(self._writing) as session, session.begin():
             yield session
 
+    def wipe(self, tables: tuple[str, ...]) -> tuple[str, ...]:
+        """As :func:`pipeline.wipe.wipe`."""
+        with readable_errors(self.name):
+            return wipe(self._engine, tables)
+
     def write_once(self, write: Callable[[Session], _T]) -> _T:
         """Runs a write, and again if another process put the same thing there in between."""
         for _ in range(2):
@@ -357,6 +419,7 @@ def _put_call(
     session: Session, result: CallResult, sha256: str, path: str, call_id_given: bool
 ) -> CallRow:
     metadata = result.facts.metadata
+    refuse_forgotten(session, sha256, metadata.call_id)
     same_content = select(CallRow).where(CallRow.recording_sha256 == sha256)
     call = session.scalar(same_content.where(CallRow.call_id == metadata.call_id))
     if call is None and call_id_given:
@@ -381,7 +444,17 @@ def _put_call(
     return call
 
 
-def _put_result(session: Session, call: CallRow, result: CallResult, judging: Judging) -> int:
+def put_result(
+    session: Session,
+    call: CallRow,
+    result: CallResult,
+    judging: Judging,
+    scored_at: datetime | None = None,
+) -> int:
+    """Stores what a judging says of a call, in place of what the same said before.
+
+    ``scored_at``: when it was first judged so, if not now.
+    """
     card = result.scorecard
     row = session.scalar(
         select(ResultRow).where(
@@ -404,7 +477,7 @@ def _put_result(session: Session, call: CallRow, result: CallResult, judging: Ju
         "failed_by": card.failed_by,
         "result_json": to_json_line(result),
         "metadata_json": metadata_to_json(result.facts.metadata),
-        "scored_at": utc_now(),
+        "scored_at": scored_at or utc_now(),
     }
     if row is None:
         row = ResultRow(**values)

@@ -47,7 +47,9 @@ def _triage(found: Found, batch: Batch, risk_of: Callable[[Path], float]) -> Lin
     with at_hand(found, audio=seen is None) as here:
         sha256 = audio.sha256_of(here.path) if seen is None else seen.recording_sha256
         stands = scored_before(here, sha256, batch)
-    hopeless = None if stands is not None else _hopeless(sha256, batch.store)
+    hopeless = None
+    if stands is None:
+        hopeless = batch.store.why_forgotten(sha256) or _hopeless(sha256, batch.store)
     risk = None if seen is None else seen.risk
     if stands is None and hopeless is None and risk is None:
         with at_hand(found) as here:

@@ -26,10 +26,11 @@ LAYERS = [
         "paths",
     },
     {"review_tables", "privacy_tables", "coaching_tables"},
-    {"fulltext", "durations", "turn_taking", "manifest", "remote", "signs_of_life"},
+    {"fulltext", "durations", "turn_taking", "manifest", "remote", "signs_of_life", "beep"}
+    | {"wipe", "forgotten", "legal_hold"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},
-    {"minilm", "promises"},
+    {"minilm", "promises", "redaction"},
     {"tagger"},
     {"metadata", "activity", "bleed", "transcribe", "two_voices", "roles", "third_parties"}
     | {"measures", "criteria"},
@@ -41,11 +42,17 @@ LAYERS = [
     {"day_sums", "contacts"},
     {"standing"},
     {"second_opinion", "store", "training"},
-    {"call"},
+    {"call", "as_scored"},
     {"archive", "batch", "causes", "report", "doctor", "worklist"},
     {"verify", "backtest", "rubric_review", "triage", "crew", "status"},
-    {"metrics"},
-    {"score_command", "archive_command", "status_command", "review"},
+    {"metrics", "coaching", "traces"},
+    {"removal", "receipts", "kept_files"},
+    {"nothing_left"},
+    {"forget"},
+    {"retention"},
+    {"score_command", "archive_command", "status_command", "redact_command"}
+    | {"encrypt_command", "review"},
+    {"coaching_command"},
     {"cli"},
 ]
 # What Prefect and its workers must not load, and what importing the package must not cost.

@@ -203,8 +203,8 @@ def regression_cases(store: Store, person: Person) -> Iterator[dict[str, Any]]:
         with store.read() as session:
             reviewed = load_reviewed(session, number, person)
         labels = {k: v for k, v in reviewed.corrected.items() if k != AUTO_FAIL}
-        if labels:
-            result = reviewed.result
+        result = reviewed.result
+        if labels and result["turns"]:  # none: its words were deleted
             yield {
                 "call_id": result["call_id"],
                 "language": result["language"],

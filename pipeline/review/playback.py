@@ -2,17 +2,19 @@
 
 Browsers neither know telephone codecs nor seek in them exactly. What they get is made of the very
 samples that were scored (:func:`pipeline.audio.load`), as 16-bit PCM in a WAV file: every browser
-plays it, and any moment lies at a known byte. What is kept is given out only while the recording
-itself is still where it was and as it was: a deleted one is not to be heard any more.
+plays it, and any moment lies at a known byte. Where the words of the call were hidden, a tone is
+heard. What is kept is given out only while the recording itself is still where it was and as it
+was: a deleted one is not to be heard any more.
 """
 
+import hashlib
 import json
 import os
 import tempfile
 import threading
 import time
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,16 +24,17 @@ from typing import IO, Any
 import numpy as np
 from sqlalchemy import select
 
-from pipeline.audio import SAMPLE_RATE, SHARE_AWAY, Recording, load, sha256_of
-from pipeline.errors import PermanentError, RecordingError, StorageError
-from pipeline.find import Found, at_hand, stamp_of
-from pipeline.paths import LOCAL, is_address
+from pipeline.as_scored import NotAsScored, is_unchanged, load_as_scored
+from pipeline.audio import SAMPLE_RATE, Recording
+from pipeline.beep import beep
+from pipeline.errors import PermanentError, StorageError
+from pipeline.records import Span
 from pipeline.review import audit
 from pipeline.review.people import Person
 from pipeline.review_tables import AuditRow
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.tables import CallRow, OutcomeRow, utc_now
+from pipeline.tables import CallRow, utc_now
 
 FOLDER = "playback"
 ROOM = 4 * 1024**3
@@ -49,10 +52,6 @@ LISTENING = timedelta(minutes=30)
 """Requests of one person for one recording within so long are one listening: a browser makes one
 at every jump."""
 
-_GONE = "The recording cannot be played: it was moved or deleted, or may not be read."
-_CHANGED = "The recording cannot be played: the file that was scored holds something else by now."
-_UNREADABLE = "The recording cannot be played: it can no longer be decoded."
-
 # One decoding at a time: each holds a whole recording in memory.
 _decoding = threading.Lock()
 
@@ -68,17 +67,20 @@ class Playable:
     Attributes
     ----------
     path : the WAV file, 16 kHz, 16 bit; its times are those of the results
+    tag : names its content
     levels : np.ndarray [shape=(channels, frames)], uint8, of 255: the peak of each ``FRAME_S``
     """
 
     path: Path
-    sha256: str
+    tag: str
     levels: np.ndarray
     duration_s: float
 
 
-def prepare(store: Store, settings: Settings, call: CallRow) -> Playable:
-    """The recording of a call, decoded now or earlier.
+def prepare(
+    store: Store, settings: Settings, call: CallRow, hidden: Sequence[Span] = ()
+) -> Playable:
+    """The recording of a call, decoded now or earlier, with a tone over what is ``hidden``.
 
     Raises
     ------
@@ -87,21 +89,24 @@ def prepare(store: Store, settings: Settings, call: CallRow) -> Playable:
     StorageError
         Where it lies does not answer, or there is no room to decode it to.
     """
-    folder = settings.data_dir.absolute() / FOLDER
-    found = _kept(folder, call.recording_sha256)
+    kept = _Kept(settings.data_dir.absolute() / FOLDER, call.recording_sha256, tuple(hidden))
+    found = kept.find()
     if found is not None:
         return found
     with _decoding:
         # Another request may have made it while this one waited.
-        found = _kept(folder, call.recording_sha256)
+        found = kept.find()
         if found is None:
-            found = _make(store, settings, call, folder)
+            found = _make(store, settings, call, kept)
     return found
 
 
-def note_listening(store: Store, person: Person, call: CallRow) -> None:
-    """Notes in the audit log that somebody hears a call: once a listening, whatever part it is."""
-    what = f"call {call.id}"
+def note_listening(store: Store, person: Person, call: CallRow, *, plain: bool = False) -> None:
+    """Notes in the audit log that somebody hears a call: once a listening, whatever part it is.
+
+    ``plain``: without the tones over personal data.
+    """
+    what = f"call {call.id}, with personal data" if plain else f"call {call.id}"
     noted = select(AuditRow.id).where(
         AuditRow.call_id == call.call_id,
         AuditRow.person == person.id,
@@ -115,94 +120,79 @@ def note_listening(store: Store, person: Person, call: CallRow) -> None:
     audit.note(store, person, "play", what, call.call_id)
 
 
-def _kept(folder: Path, sha256: str) -> Playable | None:
-    """What was decoded before, if the recording itself is still there and unchanged."""
-    sound, about = _files(folder, sha256)
-    try:
-        known = json.loads(about.read_text())
-        if not sound.exists() or not _unchanged(known):
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Where the decoded sound of a recording is kept, for one way of hiding."""
+
+    folder: Path
+    sha256: str
+    hidden: tuple[Span, ...]
+
+    @property
+    def sound(self) -> Path:
+        """Named for what it hides: what was kept before more was hidden is not found again."""
+        if not self.hidden:
+            return self.folder / f"{self.sha256}.wav"
+        spans = json.dumps([(span.start_s, span.end_s) for span in self.hidden])
+        return self.folder / f"{self.sha256}.{hashlib.sha256(spans.encode()).hexdigest()[:16]}.wav"
+
+    @property
+    def about(self) -> Path:
+        return self.sound.with_suffix(".json")
+
+    def find(self) -> Playable | None:
+        """What was decoded before, if the recording itself is still there and unchanged."""
+        try:
+            known = json.loads(self.about.read_text())
+            if not self.sound.exists() or not is_unchanged(known["source"], known["stamp"]):
+                return None
+            # The time of this file says when the sound was last asked for; that of the sound must
+            # not change, because browsers take the rest of a changed file for that of another.
+            os.utime(self.about)
+        except (OSError, ValueError):
             return None
-        # The time of this file says when the sound was last asked for; that of the sound must not
-        # change, because browsers take the rest of a changed file for that of another.
-        os.utime(about)
-    except (OSError, ValueError):
-        return None
-    return _playable(sound, sha256, known)
+        return self.playable(known)
+
+    def playable(self, known: dict[str, Any]) -> Playable:
+        levels = np.array(known["levels"], np.uint8)
+        return Playable(self.sound, self.sound.stem, levels, known["duration_s"])
+
+    def forget(self) -> None:
+        """Deletes the sound of this recording, however it was hidden."""
+        for path in self.folder.glob(f"{self.sha256}.*"):
+            path.unlink(missing_ok=True)
 
 
-def _unchanged(known: dict[str, Any]) -> bool:
+def _make(store: Store, settings: Settings, call: CallRow, kept: _Kept) -> Playable:
     try:
-        return list(stamp_of(_found(known["source"]))) == known["stamp"]
-    except (OSError, RecordingError) as error:
-        _check_away(error)
-        return False
-    except StorageError:
-        raise _away() from None
+        scored = load_as_scored(store, call, max_duration_s=settings.max_duration_s)
+    except NotAsScored as error:
+        kept.forget()
+        raise Unplayable(f"The recording cannot be played: {error}.") from None
+    try:
+        return _keep(scored.recording, scored.source, scored.stamp, kept)
+    except OSError as error:
+        raise StorageError(
+            f"there is no place for the sound ({error.strerror}); see to the folder {FOLDER} "
+            "in data_dir"
+        ) from None
 
 
-def _make(store: Store, settings: Settings, call: CallRow, folder: Path) -> Playable:
-    problem = _GONE
-    for source in _sources(store, call):
-        found = _found(source)
-        try:
-            stamp = stamp_of(found)
-            with at_hand(found) as here:
-                if sha256_of(here.path) != call.recording_sha256:
-                    problem = _CHANGED
-                    continue
-                problem = _UNREADABLE
-                recording = load(here.path, max_duration_s=settings.max_duration_s)
-        except (OSError, RecordingError) as error:
-            _check_away(error)
-            continue
-        except StorageError:
-            raise _away() from None
-        try:
-            return _keep(recording, source, stamp, folder)
-        except OSError as error:
-            raise StorageError(
-                f"there is no place for the sound ({error.strerror}); see to the folder {FOLDER} "
-                "in data_dir"
-            ) from None
-    for path in _files(folder, call.recording_sha256):
-        path.unlink(missing_ok=True)
-    raise Unplayable(problem)
-
-
-def _sources(store: Store, call: CallRow) -> Iterator[str]:
-    """Where the recording may lie: where a batch last read it, then the path that people see."""
-    newest = (
-        select(OutcomeRow.source)
-        .where(OutcomeRow.recording_sha256 == call.recording_sha256, OutcomeRow.source.is_not(None))
-        .order_by(OutcomeRow.id.desc())
-        .limit(1)
-    )
-    with store.read() as session:
-        source = session.scalar(newest)
-    if source is not None:
-        yield source
-    yield call.path
-
-
-def _found(source: str) -> Found:
-    if source.startswith(LOCAL) or is_address(source):
-        return Found.at(source)
-    return Found(Path(source))
-
-
-def _keep(recording: Recording, source: str, stamp: tuple[int, int], folder: Path) -> Playable:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    sound, about = _files(folder, recording.sha256)
+def _keep(recording: Recording, source: str, stamp: tuple[int, int], kept: _Kept) -> Playable:
+    kept.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    samples = recording.samples
+    if kept.hidden:
+        samples = beep(samples, kept.hidden, SAMPLE_RATE)
     known = {
         "source": source,
         "stamp": list(stamp),
         "duration_s": recording.duration_s,
-        "levels": _levels(recording.samples).tolist(),
+        "levels": _levels(samples).tolist(),
     }
-    _write(sound, lambda file: _write_wav(file, recording.samples))
-    _write(about, lambda file: file.write(json.dumps(known).encode()))
-    make_room(folder, sound)
-    return _playable(sound, recording.sha256, known)
+    _write(kept.sound, lambda file: _write_wav(file, samples))
+    _write(kept.about, lambda file: file.write(json.dumps(known).encode()))
+    make_room(kept.folder, kept.sound)
+    return kept.playable(known)
 
 
 def _write(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -254,21 +244,3 @@ def make_room(folder: Path, needed: Path | None = None) -> None:
         with suppress(FileNotFoundError):
             if now - left.stat().st_mtime > LEFT_OVER_S:
                 left.unlink()
-
-
-def _playable(sound: Path, sha256: str, known: dict[str, Any]) -> Playable:
-    return Playable(sound, sha256, np.array(known["levels"], np.uint8), known["duration_s"])
-
-
-def _files(folder: Path, sha256: str) -> tuple[Path, Path]:
-    return folder / f"{sha256}.wav", folder / f"{sha256}.json"
-
-
-def _check_away(error: Exception) -> None:
-    """Raises StorageError where the way to the recording is at fault, not the recording."""
-    if isinstance(error, OSError) and error.errno in SHARE_AWAY:
-        raise _away()
-
-
-def _away() -> StorageError:
-    return StorageError("Where the recording lies does not answer now; try again in a while.")

@@ -29,14 +29,15 @@ from pipeline.review.people import Person, add_person, make_token
 from pipeline.review.site import Site
 from pipeline.review_tables import CauseMemberRow, CauseRow, SampleRow, StatementRow
 from pipeline.tables import CallRow, utc_now
+from tests.review.coached import add_session
 from tests.review.conftest import SAMPLES, People
 from tests.review.world import (
     CRITERION,
-    DISPUTING,
     FOR_ALL_THE_WORLD,
     IN_PERSON,
     KEPT_FROM,
     NUMBERED,
+    OF_AGENTS,
     OTHERS,
     REMOVING,
     Request,
@@ -85,6 +86,10 @@ def world(
         session.flush()
         sampled = [sample.id for sample in samples]
         causes = [_add_cause(session, own, "mine"), _add_cause(session, other, OTHERS)]
+    coached = [
+        add_session(store, own, "ag-1", "returns", "mine"),
+        add_session(store, other, f"{OTHERS}-agent", f"{OTHERS}-team", OTHERS),
+    ]
     shared = {"criterion": CRITERION, "kind": "json", "chart": "agents", "spare": spare.id}
 
     def things(person: Person) -> dict[str, Any]:
@@ -95,6 +100,8 @@ def world(
             "call": own,
             "sample": sampled[0],
             "cause": causes[0],
+            "coaching": coached[0][0],
+            "moment": coached[0][1],
             "agent_id": "ag-1",
             "customer_id": "own-customer",
             "view": view,
@@ -120,6 +127,8 @@ def world(
             "call": other,
             "sample": sampled[1],
             "cause": causes[1],
+            "coaching": coached[1][0],
+            "moment": coached[1][1],
             "agent_id": f"{OTHERS}-agent",
             "customer_id": f"{OTHERS}-customer",
         },
@@ -243,8 +252,12 @@ def test_nothing_of_other_teams_is_in_any_answer(world: World, role: str) -> Non
 def test_own_things_are_found_at_the_same_addresses(world: World, role: str) -> None:
     """Or the tests above would be content with addresses that lead nowhere."""
     wrong = []
-    # Looking first: what is changed or removed is not there afterwards.
-    for request in sorted(world.requests(), key=lambda found: found[0] not in SAFE_METHODS):
+
+    def late(request: Request) -> tuple[bool, bool]:
+        """Looking first: what is changed or removed is not there afterwards."""
+        return request[0] not in SAFE_METHODS, asks_for(REMOVING, request)
+
+    for request in sorted(world.requests(), key=late):
         access = declared_access(request[1])
         if isinstance(access, May) and role in PERMISSIONS[access.permission]:
             answer = world.as_(role, request)
@@ -260,7 +273,7 @@ def test_a_change_without_the_token_of_a_form_is_refused(world: World) -> None:
     for request in world.requests():
         if request[0] in SAFE_METHODS:
             continue
-        role = "agent" if asks_for(DISPUTING, request) else "admin"
+        role = "agent" if asks_for(OF_AGENTS, request) else "admin"
         cookie = {"Cookie": world.cookies[role]["Cookie"]}
         for headers in (cookie, cookie | {"X-CSRF-Token": "made-up"}):
             answer = world.send(request, world.mine[role], headers)
@@ -284,7 +297,7 @@ def test_no_number_is_too_large(world: World) -> None:
     for request in world.requests():
         for number in (2**31, 2**63, 2**80, -1, 0):
             things = world.mine["admin"] | dict.fromkeys(NUMBERED, number)
-            role = "agent" if asks_for(DISPUTING, request) else "admin"
+            role = "agent" if asks_for(OF_AGENTS, request) else "admin"
             if {"number"} & set(request[1].param_convertors):
                 answer = world.send(request, things, world.cookies[role])
                 if answer.status_code not in (404, 422):

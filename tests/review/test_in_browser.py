@@ -10,7 +10,7 @@ from tests.review.conftest import eventually
 PAGES = (
     *("/", "/?provisional=true", "/calls", "/calls?q=manager", "/calls/CALL", "/agents/ag-22"),
     *("/disputes", "/calibration", "/customers", "/customers/cu-5188", "/causes"),
-    *("/people", "/audit", "/account"),
+    *("/people", "/audit", "/privacy", "/account"),
 )
 SCREENS = {
     "wide, light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 
+from pipeline.coaching.sessions import write_down
 from pipeline.records import CallResult, CriterionResult, Evidence, Flag, Turn
 from pipeline.review import corrections, saved_views
 from pipeline.review.access import api_routes
@@ -27,6 +28,7 @@ from pipeline.review.site import Site
 from pipeline.settings import Settings
 from pipeline.store import Store
 from tests.postgres import find_free_port
+from tests.review.coached import add_session
 from tests.review.conftest import JUDGING, PASSWORD, SECRET, People, add_people
 from tests.review.world import address_of
 
@@ -49,7 +51,7 @@ QUERIES = (
 FORMULAS = ("=1+2", "+1+2", "-1+2", "@SUM(1)", "\t=1+2", "\r=1+2", '=HYPERLINK("http://evil","x")')
 
 
-NO_PAGES = (".json", ".jsonl", ".svg", "/audio", "/waveform", "/oidc", "/oidc/callback")
+NO_PAGES = (".json", ".jsonl", ".svg", "/audio", "/waveform", "/oidc", "/oidc/callback", "/clips/1")
 
 
 class Dangers(HTMLParser):
@@ -133,10 +135,12 @@ def hostile(site: Site, people: People, make_result: Callable[..., CallResult]) 
     for person in people:
         saved_views.save_view(store, person, HOSTILE[:100], f'agent={HOSTILE}"><script>')
         make_token(store, person, HOSTILE[:100], ["see"], 1)
+    coached, moment = add_session(store, call, "ag-1", f"team {HOSTILE}", HOSTILE)
+    write_down(store, coached, goal=HOSTILE)
     things = {
         "call": call, "agent_id": "ag-1", "criterion": "listen_first", "kind": "json", "view": 1,
         "token": 1, "spare": 1, "customer_id": f"customer {HOSTILE}", "cause": 1,
-        "chart": "agents", "sample": 1,
+        "chart": "agents", "sample": 1, "coaching": coached, "moment": moment,
     }  # fmt: skip
     return HostileSite(site, create_app(site), people, things)
 
@@ -144,7 +148,9 @@ def hostile(site: Site, people: People, make_result: Callable[..., CallResult]) 
 def pages(hostile: HostileSite) -> Iterator[str]:
     """Every page of the app, and searches for hostile words."""
     for route in api_routes(hostile.app):
-        if "GET" in (route.methods or ()) and not route.path.startswith("/api/"):
+        # The file to download has styles of its own; test_coaching looks into it.
+        file = route.path.endswith("/session.html")
+        if "GET" in (route.methods or ()) and not file and not route.path.startswith("/api/"):
             yield quote(address_of(route, hostile.things))
     for name in ("q", "agent", "team", "call_id", "criterion", "flag"):
         yield f"/calls?{name}=hello{HOSTILE.replace('#', '')}"

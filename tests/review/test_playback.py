@@ -231,7 +231,7 @@ def test_two_who_ask_at_once_share_one_decoding(
         time.sleep(0.3)
         return load(path, max_duration_s=max_duration_s)
 
-    monkeypatch.setattr(playback, "load", slowly)
+    monkeypatch.setattr("pipeline.as_scored.load", slowly)
     threads = [
         threading.Thread(target=lambda: made.append(playback.prepare(store, settings, call)))
         for _ in range(4)

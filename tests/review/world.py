@@ -29,7 +29,7 @@ OTHERS = "zelda-secret"
 
 Request = tuple[str, APIRoute]
 
-NUMBERED = ("call", "sample", "cause", "view", "token", "spare")
+NUMBERED = ("call", "sample", "cause", "view", "token", "spare", "coaching", "moment")
 
 # What is put into the addresses of routes: ``calls`` and the like are numbers of the world below.
 FILL: list[tuple[str, dict[str, str]]] = [
@@ -44,6 +44,8 @@ FILL: list[tuple[str, dict[str, str]]] = [
     (r"/calibration/\{number\}", {"number": "sample"}),
     (r"/causes/\{number\}", {"number": "cause"}),
     (r"\{customer_id\}", {"customer_id": "customer_id"}),
+    (r"/coaching/\{number\}", {"number": "coaching"}),
+    (r"\{moment\}", {"moment": "moment"}),
 ]
 # What a route cannot be asked without, by method and address: JSON for the API, else a form.
 QUERY: dict[str, dict[str, str]] = {}
@@ -73,12 +75,33 @@ BODY: dict[str, dict[str, Any]] = {
     "POST /calibration/{number}": {"answer.listen_first": "met", "answer.solve": "met"},
     "POST /api/calibration/draw": DRAW,
     "POST /api/calibration/{number}": {"answers": {"listen_first": "met", "solve": "met"}},
+    "POST /calls/{number}/hold": {"reason": "A claim."},
+    "POST /calls/{number}/forget": {"confirm": "not its id"},
+    "POST /api/calls/{number}/hold": {"reason": "A claim."},
+    "POST /api/calls/{number}/forget": {"confirm": "not its id"},
+    "POST /coaching": {"agent_id": "ag-1"},
+    "POST /api/coaching": {"agent_id": "ag-1"},
+    "PUT /api/coaching/{number}/words": {"goal": "Ask first.", "note": "Well done."},
+    "POST /api/coaching/{number}/agreed": {"goal": "Ask first."},
+    "POST /api/coaching/{number}/agree": {"goal": "Ask first."},
     "POST /api/people": {"name": "somebody", "role": "supervisor", "teams": ["returns"]},
     "PUT /api/people/{number}": {"role": "supervisor", "teams": ["returns"], "active": True},
 }
 # Whom what is kept from, in so many words: what routes declare is held against it.
-MANAGING = (r".* (/api)?/(people|audit)(/.*)?",)
+MANAGING = (
+    r".* (/api)?/(people|audit|privacy)(/.*)?",
+    r"POST (/api)?/calls/\{number\}/(hold|lift|forget)",
+)
 DISPUTING = (r"POST (/api)?/calls/\{number\}/disputes/\{criterion\}(/withdraw)?",)
+OF_AGENTS = (
+    *DISPUTING,
+    r"POST (/api)?/coaching/\{number\}/agree",
+    r"POST /account/consent",
+)
+COACHING = (
+    r"(POST|PUT|DELETE) (/api)?/coaching(/\{number\}(/(words|hold|agreed|remove))?)?",
+    r"GET (/api)?/coaching/\{number\}/session\.html",
+)
 REVIEWING = (
     r"POST (/api)?/calls/\{number\}/answers/\{criterion\}",
     r"POST (/api)?/calls/\{number\}/disputes/\{criterion\}/decide",
@@ -87,13 +110,17 @@ REVIEWING = (
     r".* (/api)?/(calibration|customers|causes)(/.*)?",
 )
 KEPT_FROM: dict[str, tuple[str, ...]] = {
-    "admin": DISPUTING,
-    "qa": (*MANAGING, *DISPUTING),
-    "supervisor": (*MANAGING, *DISPUTING, r"POST (/api)?/calibration/draw"),
-    "agent": (*MANAGING, *REVIEWING),
+    "admin": OF_AGENTS,
+    "qa": (*MANAGING, *OF_AGENTS),
+    "supervisor": (*MANAGING, *OF_AGENTS, r"POST (/api)?/calibration/draw"),
+    "agent": (*MANAGING, *REVIEWING, *COACHING),
 }
 FOR_ALL_THE_WORLD = ("/sign-in", "/welcome", "/sign-in/oidc", "/sign-in/oidc/callback")
-REMOVING = (r".* (/api)?/views/\{number\}(/remove)?", r".*/tokens/\{number\}(/revoke)?")
+REMOVING = (
+    r".* (/api)?/views/\{number\}(/remove)?",
+    r".*/tokens/\{number\}(/revoke)?",
+    r"(POST /coaching/\{number\}/remove|DELETE /api/coaching/\{number\})",
+)
 """The API has removed what the page is to remove, or the other way round."""
 IN_PERSON = (
     r"POST /sign-out",

@@ -64,6 +64,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("recording_sha256", "listening_key", name="uq_originals_key"),
     )
     op.create_table(
+        "seals",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("probe", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "legal_holds",
         sa.Column("call", sa.Integer(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),

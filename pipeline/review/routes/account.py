@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request, Response
 
+from pipeline.coaching.sessions import consent_of
 from pipeline.review import audit
 from pipeline.review.access import PERMISSIONS, InPerson, may
 from pipeline.review.pages import asker, back_to, render, site_of
@@ -75,6 +76,10 @@ def _account(
     problem: str | None = None,
     key: str | None = None,
 ) -> Response:
+    consents = None
+    if person.agent_id is not None:
+        with site_of(request).store.read() as session:
+            consents = consent_of(session, person.agent_id)
     return render(
         request,
         "account.html",
@@ -82,5 +87,7 @@ def _account(
         problem=problem,
         key=key,
         tokens=list_tokens(site_of(request).store, person),
+        consents=consents,
+        beeps=bool(site_of(request).settings.redact),
         scopes=[scope for scope in PERMISSIONS if may(person, scope)],
     )

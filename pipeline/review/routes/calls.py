@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Form, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
-from pipeline.review import audit, corrections, saved_views
-from pipeline.review.access import Exporter, Viewer, may
+from pipeline.legal_hold import list_holds
+from pipeline.review import audit, corrections, reveal, saved_views
+from pipeline.review.access import Exporter, Revealer, Viewer, may
 from pipeline.review.export import FORMATS, export
 from pipeline.review.overview import fingerprint
 from pipeline.review.pages import address, back_to, render, site_of
@@ -92,20 +93,42 @@ def remove_view(request: Request, person: Viewer, number: int) -> Response:
 
 @router.get("/calls/{number}")
 def show_call(request: Request, person: Viewer, number: int, q: str = "") -> Response:
+    return _show_call(request, person, number, q)
+
+
+@router.get("/calls/{number}/revealed")
+def reveal_call(request: Request, person: Revealer, number: int, q: str = "") -> Response:
+    """The page of a call with the personal data that is hidden elsewhere."""
+    return _show_call(request, person, number, q, revealed=True)
+
+
+def _show_call(
+    request: Request, person: Person, number: int, q: str, *, revealed: bool = False
+) -> Response:
     site = site_of(request)
     with site.store.read() as session:
         reviewed = corrections.load_reviewed(session, number, person)
         rubric = reviewed.result["rubric"]
         suggested = suggest_only(session, rubric_name(rubric["id"], rubric["version"]))
-    audit.note(site.store, person, "view", f"call {number}", reviewed.call.call_id)
+        held = list_holds(session, [number])
+    result, words = reviewed.result, None
+    what = f"call {number}, with personal data" if revealed else f"call {number}"
+    audit.note(site.store, person, "view", what, reviewed.call.call_id)
+    if revealed:
+        words = reveal.find_words(site.store, reviewed.call, reviewed.standing)
+        result = result if words is None else reveal.with_words(result, words)
     until = corrections.disputable_until(reviewed.standing, site.settings.dispute_days)
     return render(
         request,
         "call.html",
         reviewed=reviewed,
-        result=reviewed.result,
+        result=result,
+        revealed=revealed,
+        words_kept=words is not None,
+        hidden=reveal.hidden_kinds(result),
         call=reviewed.call,
         standing=reviewed.standing,
+        hold=held[0] if held else None,
         answers=corrections.ANSWERS,
         auto_fail=AUTO_FAIL,
         suggest_only=suggested,

@@ -1,10 +1,15 @@
 """Hearing a call: its sound for the player of its page, and the picture of it."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse
 
+from pipeline.beep import hidden_in
+from pipeline.records import Span
 from pipeline.review import corrections, playback
-from pipeline.review.access import Viewer, find_call
+from pipeline.review.access import Revealer, Viewer, find_call
 from pipeline.review.pages import site_of
 from pipeline.review.routes.api import Number
 from pipeline.review.site import Site
@@ -23,16 +28,25 @@ class _Sound(FileResponse):
 def hear_call(request: Request, person: Viewer, number: Number) -> FileResponse:
     """The recording as a WAV file (16 kHz, 16 bit), whole or the range of bytes that is asked for.
 
-    Noted in the audit log, once a listening.
+    A tone is over personal data. Noted in the audit log, once a listening.
     """
+    site = site_of(request)
+    with site.store.read() as session:
+        reviewed = corrections.load_reviewed(session, number, person)
+    playable = _playable(site, reviewed.call, _hidden(reviewed.result))
+    playback.note_listening(site.store, person, reviewed.call)
+    return _sound(playable)
+
+
+@router.get("/calls/{number}/audio/revealed", response_class=_Sound, include_in_schema=False)
+def hear_all(request: Request, person: Revealer, number: Number) -> FileResponse:
+    """The same without tones, for those who may hear personal data."""
     site = site_of(request)
     with site.store.read() as session:
         call = find_call(session, number, person)
     playable = _playable(site, call)
-    playback.note_listening(site.store, person, call)
-    # The same sound has the same tag, also after it was decoded anew.
-    headers = {"ETag": f'"{playable.sha256}"'}
-    return FileResponse(playable.path, media_type="audio/wav", headers=headers)
+    playback.note_listening(site.store, person, call, plain=True)
+    return _sound(playable)
 
 
 @router.get("/calls/{number}/waveform", include_in_schema=False)
@@ -42,12 +56,25 @@ def see_sound(request: Request, person: Viewer, number: Number) -> Waveform:
     site = site_of(request)
     with site.store.read() as session:
         reviewed = corrections.load_reviewed(session, number, person)
-    playable = _playable(site, reviewed.call)
+    playable = _playable(site, reviewed.call, _hidden(reviewed.result))
     return waveform(site.store, playable, reviewed.call, reviewed.standing, reviewed.result)
 
 
-def _playable(site: Site, call: CallRow) -> playback.Playable:
+def _hidden(result: Mapping[str, Any]) -> tuple[Span, ...]:
+    hidden = hidden_in(result)
+    if hidden is None:
+        raise HTTPException(404, "When personal data is said in this call is not known.")
+    return hidden
+
+
+def _sound(playable: playback.Playable) -> FileResponse:
+    # The same sound has the same tag, also after it was decoded anew.
+    headers = {"ETag": f'"{playable.tag}"'}
+    return FileResponse(playable.path, media_type="audio/wav", headers=headers)
+
+
+def _playable(site: Site, call: CallRow, hidden: Sequence[Span] = ()) -> playback.Playable:
     try:
-        return playback.prepare(site.store, site.settings, call)
+        return playback.prepare(site.store, site.settings, call, hidden)
     except playback.Unplayable as error:
         raise HTTPException(404, str(error)) from None

@@ -1,0 +1,104 @@
+"""The recording of a stored call, as it was scored: a file that holds something else is not it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import select
+
+from pipeline.audio import SHARE_AWAY, Recording, load, sha256_of
+from pipeline.errors import PermanentError, RecordingError, StorageError
+from pipeline.find import Found, at_hand, stamp_of
+from pipeline.paths import LOCAL, is_address
+from pipeline.store import Store
+from pipeline.tables import CallRow, OutcomeRow
+
+GONE = "it was moved or deleted, or may not be read"
+CHANGED = "the file that was scored holds something else by now"
+UNREADABLE = "it can no longer be decoded"
+
+
+class NotAsScored(PermanentError):
+    """The recording of a call is gone, changed or unreadable; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsScored:
+    """The recording, where it was read from, and the size and time of the file."""
+
+    recording: Recording
+    source: str
+    stamp: tuple[int, int]
+
+
+def load_as_scored(store: Store, call: CallRow, *, max_duration_s: float) -> AsScored:
+    """The sound of a call.
+
+    Raises
+    ------
+    NotAsScored
+        It is gone, or not the one that was scored.
+    StorageError
+        Where it lies does not answer.
+    """
+    problem = GONE
+    for source in sources_of(store, call):
+        found = found_at(source)
+        try:
+            stamp = stamp_of(found)
+            with at_hand(found) as here:
+                if sha256_of(here.path) != call.recording_sha256:
+                    problem = CHANGED
+                    continue
+                problem = UNREADABLE
+                recording = load(here.path, max_duration_s=max_duration_s)
+        except (OSError, RecordingError) as error:
+            _check_away(error)
+            continue
+        except StorageError:
+            raise _away() from None
+        return AsScored(recording, source, stamp)
+    raise NotAsScored(problem)
+
+
+def is_unchanged(source: str, stamp: Sequence[int]) -> bool:
+    """Whether a file still has the size and time that it had. Raises StorageError."""
+    try:
+        return list(stamp_of(found_at(source))) == list(stamp)
+    except (OSError, RecordingError) as error:
+        _check_away(error)
+        return False
+    except StorageError:
+        raise _away() from None
+
+
+def sources_of(store: Store, call: CallRow) -> Iterator[str]:
+    """Where the recording may lie: where a batch last read it, then the path that people see."""
+    newest = (
+        select(OutcomeRow.source)
+        .where(OutcomeRow.recording_sha256 == call.recording_sha256, OutcomeRow.source.is_not(None))
+        .order_by(OutcomeRow.id.desc())
+        .limit(1)
+    )
+    with store.read() as session:
+        source = session.scalar(newest)
+    if source is not None:
+        yield source
+    yield call.path
+
+
+def found_at(source: str) -> Found:
+    """A recording by its address or its path."""
+    if source.startswith(LOCAL) or is_address(source):
+        return Found.at(source)
+    return Found(Path(source))
+
+
+def _check_away(error: Exception) -> None:
+    """Raises StorageError where the way to the recording is at fault, not the recording."""
+    if isinstance(error, OSError) and error.errno in SHARE_AWAY:
+        raise _away()
+
+
+def _away() -> StorageError:
+    return StorageError("Where the recording lies does not answer now; try again in a while.")

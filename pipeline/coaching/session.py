@@ -1,0 +1,350 @@
+"""Builds the coaching session of an agent and keeps it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from pipeline.as_scored import NotAsScored, load_as_scored
+from pipeline.audio import Recording
+from pipeline.beep import hidden_in
+from pipeline.coaching.calls import (
+    MIN_JUDGED,
+    NOBODY,
+    Asked,
+    ScoredCall,
+    asked_of,
+    earlier_than,
+    figures_of,
+    results_of,
+    scored_calls,
+)
+from pipeline.coaching.choose import focus_of, strengths_of
+from pipeline.coaching.clips import cut
+from pipeline.coaching.excerpts import anonymous, excerpt_of
+from pipeline.coaching.flagged import FlaggedCall, count_flags, flag_calls
+from pipeline.coaching.moments import (
+    Candidate,
+    best_met,
+    best_missed,
+    candidates_of,
+    from_colleagues,
+    verdicts_of,
+    window_of,
+)
+from pipeline.coaching.records import EXCERPT, PLAN, Excerpt, Figure, MomentKind, Plan
+from pipeline.coaching.rules import Rule, load_rules
+from pipeline.coaching.sessions import CoachingError
+from pipeline.coaching.windows import Window, window_round
+from pipeline.coaching.wording import load_wording
+from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.records import Span
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.tables import CallRow, utc_now
+
+SuggestOnly = Callable[[Session, str], frozenset[str]]
+"""Of a rubric (``leap 1``) the criteria that the machine is not relied on for:
+:func:`pipeline.review.trust.suggest_only`."""
+
+FOUR_WEEKS = timedelta(days=28)
+PAIRS = 2
+"""Of a focus point: one moment may be chance, three are a lecture."""
+CARE_MOMENTS = 2
+FULL_STEP = 0.5
+"""Where nobody shows what can be reached, the goal is half of the way to all of the points."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """A moment that the session is to show."""
+
+    kind: MomentKind
+    criterion: str | None
+    call: ScoredCall
+    shown: Candidate | FlaggedCall
+    colleague: bool = False
+
+
+def build_session(
+    store: Store,
+    settings: Settings,
+    agent_id: str,
+    suggest_only: SuggestOnly,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    created_by: str = "",
+) -> int:
+    """Builds a session over an agent's calls, keeps it, and gives its number.
+
+    Times are UTC without a zone; without ``since`` it is over the four weeks up to the agent's
+    newest call.
+
+    Raises
+    ------
+    CoachingError
+        There is nothing to talk about: no calls in that time, or nobody's.
+    RubricError
+        The flagging rules or the wording cannot be read.
+    StorageError
+        Where the recordings lie does not answer.
+    """
+    rules = load_rules(settings.coaching_rules)
+    if agent_id == NOBODY:
+        raise CoachingError(
+            "the agent of these calls is not known: give agent_id in their metadata"
+        )
+    with store.read() as session:
+        calls = _calls(session, agent_id, since, until)
+        since = since or calls[-1].at - FOUR_WEEKS
+        asked = asked_of(session, calls)
+        suggested = suggest_only(session, asked.rubric)
+        plan, chosen = _plan(session, calls, since, asked, rules, suggested)
+        agent = session.get_one(CallRow, calls[-1].number)
+        row = CoachingSessionRow(
+            agent_id=agent_id,
+            agent_name=agent.agent_name,
+            team=agent.team,
+            since=since,
+            until=calls[-1].at,
+            rubric=asked.rubric,
+            plan_json=PLAN.dump_json(plan).decode(),
+            created_at=utc_now(),
+            created_by=created_by,
+            goal=propose_goal(plan),
+        )
+    # Outside of any transaction: recordings are decoded, which takes a while.
+    moments = list(_moments(store, settings, chosen))
+    with store.write() as session:
+        session.add(row)
+        session.flush()
+        number = row.id
+        for place, moment in enumerate(moments):
+            moment.session, moment.place = number, place
+            session.add(moment)
+    return number
+
+
+def propose_goal(plan: Plan) -> str:
+    """A goal from the first focus point: so many of the next ten calls. Empty without one."""
+    if not plan.focus:
+        return ""
+    figure = plan.figure(plan.focus[0])
+    wording = load_wording(plan.language).of(figure.criterion, figure.title)
+    return wording.goal.format(target=target_of(figure)).strip()
+
+
+def target_of(figure: Figure) -> int:
+    """Of the next ten calls, in how many the behaviour should be there: more than now."""
+    now = figure.now.share or 0.0
+    aim = figure.reachable
+    if figure.against == "full":
+        aim = now + FULL_STEP * (figure.reachable - now)
+    return min(10, max(ceil(10 * aim - 1e-9), int(10 * now) + 1))
+
+
+def _calls(
+    session: Session, agent_id: str, since: datetime | None, until: datetime | None
+) -> list[ScoredCall]:
+    calls = scored_calls(session, agent_id, since, until)
+    if not calls:
+        known = scored_calls(session, agent_id, None, None)
+        if not known:
+            raise CoachingError(f"agent {agent_id}: no scored calls; see callscore score")
+        raise CoachingError(
+            f"agent {agent_id}: no scored calls in that time; the newest is of "
+            f"{known[-1].at:%Y-%m-%d}"
+        )
+    if since is None:
+        calls = [call for call in calls if call.at > calls[-1].at - FOUR_WEEKS]
+    return calls
+
+
+def _plan(
+    session: Session,
+    calls: Sequence[ScoredCall],
+    since: datetime,
+    asked: Asked,
+    rules: Sequence[Rule],
+    suggested: frozenset[str],
+) -> tuple[Plan, list[_Chosen]]:
+    verdicts = verdicts_of(session, calls)
+    candidates: list[Candidate] = []
+    language = None
+
+    def read() -> Any:
+        nonlocal language
+        for call, result in results_of(session, calls):
+            candidates.extend(candidates_of(call, result, verdicts))
+            language = result["language"] or language
+            yield call, result
+
+    flagged = flag_calls(rules, read())
+    candidates = [
+        found for found in candidates if found.criterion not in suggested or found.confirmed
+    ]
+    before = scored_calls(session, calls[0].agent_id, *earlier_than(since, calls[-1].at))
+    figures = figures_of(session, calls, before, asked, suggested)
+    focus = focus_of(figures, {c.criterion for c in candidates if c.answer != "met"})
+    strengths = strengths_of(figures, calls, before, focus)
+    counted = sum(call.counts for call in calls)
+    plan = Plan(
+        calls=len(calls),
+        counted=counted,
+        disputed=sum(call.disputed for call in calls),
+        abusive=sum(call.abusive for call in calls),
+        few=counted < MIN_JUDGED,
+        language=language or "en",
+        figures=figures,
+        strengths=strengths,
+        focus=focus,
+        flagged=count_flags(rules, flagged),
+    )
+    return plan, _choose(session, plan, candidates, flagged)
+
+
+def _choose(
+    session: Session,
+    plan: Plan,
+    candidates: Sequence[Candidate],
+    flagged: Sequence[FlaggedCall],
+) -> list[_Chosen]:
+    """The moments in the order of the session: care, strengths, focus points."""
+    by_rule = {found.call.number: found for found in flagged if found.rule.leads_to == "care"}
+    newest_first = sorted(by_rule.values(), key=lambda found: found.call.at, reverse=True)
+    chosen = [_Chosen("care", None, f.call, f) for f in newest_first if f.evidence][:CARE_MOMENTS]
+    praised = frozenset(f.call.number for f in flagged if f.rule.leads_to == "praise")
+    taken: set[int] = set()
+    for strength in plan.strengths:
+        # Other calls where there are some: a strength is not one good call.
+        found = best_met(candidates, strength.criterion, None, frozenset(taken), praised)
+        found = found or best_met(candidates, strength.criterion)
+        if found is not None:
+            chosen.append(_Chosen("strength", strength.criterion, found.call, found))
+            taken.add(found.call.number)
+    for criterion in plan.focus:
+        used: set[int] = set()
+        for missed in best_missed(candidates, criterion, PAIRS, frozenset(taken)):
+            chosen.append(_Chosen("missed", criterion, missed.call, missed))
+            taken.add(missed.call.number)
+            well = best_met(candidates, criterion, missed.call, frozenset(used))
+            colleague = well is None
+            if well is None:
+                others = from_colleagues(session, missed.call.agent_id, criterion)
+                well = best_met(others, criterion, missed.call, frozenset(used))
+            if well is not None:
+                chosen.append(_Chosen("well", criterion, well.call, well, colleague))
+                used.add(well.call.number)
+    return chosen
+
+
+def _moments(
+    store: Store, settings: Settings, chosen: Sequence[_Chosen]
+) -> list[CoachingMomentRow]:
+    made: dict[int, CoachingMomentRow] = {}
+    by_call: dict[int, list[int]] = {}
+    for place, moment in enumerate(chosen):
+        by_call.setdefault(moment.call.number, []).append(place)
+    for number, places in by_call.items():  # each recording is decoded once
+        call = chosen[places[0]].call
+        with store.read() as session:
+            row = session.get_one(CallRow, number)
+            results = list(results_of(session, [call]))
+        for _, result in results:
+            sound = _Sound(store, settings, row)
+            for place in places:
+                found = _moment(chosen[place], row, result, sound)
+                if found is not None:
+                    made[place] = found
+    return [made[place] for place in sorted(made)]
+
+
+def _moment(
+    chosen: _Chosen, row: CallRow, result: dict[str, Any], sound: "_Sound"
+) -> CoachingMomentRow | None:
+    if not result["turns"]:
+        return None  # its words are deleted: what is personal in the sound is not known any more
+    names: tuple[Span, ...] = ()
+    if chosen.colleague:
+        result, names = anonymous(result, row.agent_name)
+    window = _window(chosen.shown, result)
+    if window is None:
+        return None
+    clip, silent = sound.cut(window.span, hidden_in(result), names)
+    excerpt = _excerpt(chosen, result, window, silent)
+    return CoachingMomentRow(
+        session=0,
+        call=row.id,
+        place=0,
+        kind=chosen.kind,
+        criterion=chosen.criterion,
+        colleague=chosen.colleague,
+        start_s=window.span.start_s,
+        end_s=window.span.end_s,
+        excerpt_json=EXCERPT.dump_json(excerpt).decode(),
+        clip=clip,
+    )
+
+
+def _window(shown: Candidate | FlaggedCall, result: dict[str, Any]) -> Window | None:
+    if isinstance(shown, Candidate):
+        return window_of(shown, result)
+    found = (
+        window_round(result["turns"], part, shown.evidence, with_reply=True)
+        for part in shown.evidence
+    )
+    return next((window for window in found if window is not None), None)
+
+
+def _excerpt(
+    chosen: _Chosen, result: dict[str, Any], window: Window, silent: str | None
+) -> Excerpt:
+    call_id = None if chosen.colleague else chosen.call.call_id
+    at = None if chosen.colleague else chosen.call.at
+    shown = chosen.shown
+    if isinstance(shown, FlaggedCall):
+        return excerpt_of(result, window, silent, call_id=call_id, at=at, reason=shown.rule.title)
+    criterion = next(c for c in result["criteria"] if c["id"] == shown.criterion)
+    return excerpt_of(
+        result,
+        window,
+        silent,
+        call_id=call_id,
+        at=at,
+        reason=criterion["reason"],
+        answer=shown.answer,
+        would_have_helped=criterion.get("would_have_helped"),
+        confirmed=shown.confirmed,
+        confidence=shown.confidence,
+    )
+
+
+class _Sound:
+    """The recording of a call, decoded when it is first asked for."""
+
+    def __init__(self, store: Store, settings: Settings, call: CallRow) -> None:
+        self._store, self._settings, self._call = store, settings, call
+        self._recording: Recording | None = None
+        self._problem: str | None = None
+
+    def cut(
+        self, span: Span, hidden: tuple[Span, ...] | None, names: tuple[Span, ...]
+    ) -> tuple[bytes | None, str | None]:
+        """The clip of a stretch; or None, and why there is none."""
+        if hidden is None:
+            return None, "when personal data is said in it is not known"
+        if self._recording is None and self._problem is None:
+            try:
+                longest_s = self._settings.max_duration_s
+                scored = load_as_scored(self._store, self._call, max_duration_s=longest_s)
+                self._recording = scored.recording
+            except NotAsScored as error:
+                self._problem = f"the recording cannot be heard: {error}"
+        if self._recording is None:
+            return None, self._problem
+        end_s = min(span.end_s, self._recording.duration_s)
+        return cut(self._recording.samples, Span(span.start_s, end_s), (*hidden, *names)), None

@@ -1,0 +1,124 @@
+"""Dates of birth: dates that are said where somebody's birth is talked about."""
+
+import re
+from collections.abc import Sequence
+
+from pipeline.redaction.context import View, near_cues
+from pipeline.redaction.found import Found
+from pipeline.redaction.words import Words
+
+NEAR_STEPS = 22
+"""So near the birth must be talked about."""
+EXPIRY_STEPS = 12
+AGAIN_TURNS = 2
+"""Turns after a date of birth in which it is read back or put right."""
+_LONG_AGO = re.compile(
+    r"\b19[2-9]\d\b|\bnineteen[ -](?:twen|thir|for|fif|six|seven|eigh|nine)", re.IGNORECASE
+)
+"""A whole date of the last century is hardly any but somebody's birth."""
+_ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)$")
+
+
+def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
+    """All dates of birth, in whole or in part."""
+    found: list[Found] = []
+    for view in views:
+        for first, last, numbers, month in _dates(view, words):
+            cues = [pair for pair in near_cues(views, view, first, last) if pair[1] != "ending"]
+            start, end = view.tokens[first].start, view.tokens[last].end
+            if (
+                cues
+                and cues[0][1] == "expiry"
+                and cues[0][0] <= EXPIRY_STEPS
+                and (month or numbers > 1)
+            ):
+                found.append(Found("card", view.number, start, end))
+                continue
+            if first and not month and numbers == 1 and view.tokens[first - 1].lower in words.ages:
+                continue
+            steps = next((steps for steps, kind in cues if kind == "birth_date"), None)
+            nearer = [kind for s, kind in cues if steps is not None and s < steps]
+            about = (
+                steps is not None
+                and steps <= NEAR_STEPS
+                and not any(
+                    kind in ("expiry", "harmless", "card", "phone", "id") for kind in nearer
+                )
+            )
+            again = any(
+                f.kind == "birth_date" and view.number - AGAIN_TURNS <= f.turn <= view.number
+                for f in found
+            )
+            whole = numbers >= 2 or month
+            if (
+                (about and whole)
+                or (again and whole and not nearer)
+                or (again and about and _stands_alone(view, last))
+            ):
+                found.append(Found("birth_date", view.number, start, end))
+            elif month and numbers >= 2 and _LONG_AGO.search(view.text[start:end]) and not nearer:
+                found.append(Found("birth_date", view.number, start, end))
+    return found
+
+
+def _dates(view: View, words: Words) -> list[tuple[int, int, int, bool]]:
+    """Stretches that may be dates: first and last word, how many numbers, whether with a month."""
+    dates = []
+    lower = [token.lower for token in view.tokens]
+    at = 0
+    while at < len(lower):
+        if not (_is_number(lower[at], words) or _is_month(view, at, words)):
+            at += 1
+            continue
+        last, numbers, month = at, 0, False
+        here = at
+        while here < len(lower):
+            if here > at and re.search(
+                r"[?!;:]|\.\s", view.text[view.tokens[here - 1].end : view.tokens[here].start]
+            ):
+                break
+            if _is_month(view, here, words):
+                month, last = True, here
+            elif _is_number(lower[here], words):
+                unit = (
+                    here > at
+                    and lower[here - 1] in words.numbers.tens
+                    and not lower[here].isdigit()
+                )
+                numbers, last = numbers + (not unit), here
+            elif lower[here] not in words.date_joins:
+                break
+            here += 1
+        first = at
+        if first and lower[first - 1] == "the":
+            first -= 1
+        dates.append((first, last, numbers, month))
+        at = here + 1 if here == at else here
+    return dates
+
+
+def _stands_alone(view: View, last: int) -> bool:
+    """Whether a pause follows: "the first line" is no date."""
+    return last + 1 == len(view.tokens) or view.text[view.tokens[last].end] in ",.?!"
+
+
+def _is_month(view: View, at: int, words: Words) -> bool:
+    token = view.tokens[at]
+    if token.lower not in words.months:
+        return False
+    # "may" and "march" are verbs where they are not written as names.
+    return token.lower not in ("may", "march", "mar") or token.text[0].isupper() or at > 0
+
+
+def _is_number(word: str, words: Words) -> bool:
+    numbers = words.numbers
+    return (
+        word.isdigit()
+        or bool(_ORDINAL.match(word))
+        or word in words.ordinals
+        or word in numbers.digits
+        or word in numbers.teens
+        or word in numbers.tens
+        or word in numbers.hundreds
+        or word in numbers.repeats
+    )

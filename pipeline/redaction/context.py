@@ -1,0 +1,124 @@
+"""A call's turns as the finders see them: words, runs of digits, and what is said of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.records import Turn
+from pipeline.redaction.spoken import Run, Token, read_runs, tokens_of
+from pipeline.redaction.words import Phrases, Words, cue_phrases, words_of
+
+WEAK_STEPS = 6
+"""A word that says little ("number") counts as if it stood so many words further off."""
+EXACT_STEPS = 2
+"""So much nearer counts what is said in some words ("card number")."""
+SENTENCE_STEPS = 4
+"""So much further off is what stands in another sentence."""
+AFTER_STEPS = 3
+"""So much further off is what comes after: names mostly come before their numbers."""
+TURN_STEPS = 5
+"""So much further off is what was said in the turn before."""
+SHORT_TURN_WORDS = 6
+"""A turn so short ("uh-huh, go on") keeps the subject of the one before it."""
+REACH_TURNS = 3
+"""Turns back that are looked at for what a number is."""
+
+
+@dataclass(frozen=True, slots=True)
+class CueWord:
+    """Words that say what a number is; ``first``..``last`` are their tokens."""
+
+    kind: str
+    first: int
+    last: int
+    weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A turn as the finders see it."""
+
+    number: int
+    turn: Turn
+    tokens: tuple[Token, ...]
+    cues: tuple[CueWord, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def text(self) -> str:
+        return self.turn.text
+
+    @property
+    def asks(self) -> bool:
+        return "?" in self.text[-40:]
+
+
+def views_of(turns: Sequence[Turn], language: str | None) -> tuple[list[View], Words]:
+    """All turns of a call as the finders see them, and the words of its language."""
+    words, phrases = words_of(language), cue_phrases(language)
+    views = []
+    for number, turn in enumerate(turns):
+        tokens = tokens_of(turn.text)
+        cues = _cues(tokens, phrases)
+        barred = {n for cue in cues for n in range(cue.first, cue.last + 1)}
+        runs = read_runs(turn.text, tokens, words.numbers, barred)
+        views.append(View(number, turn, tuple(tokens), tuple(cues), tuple(runs)))
+    return views, words
+
+
+def near_cues(views: Sequence[View], view: View, first: int, last: int) -> list[tuple[int, str]]:
+    """What is said around the words ``first``..``last`` of a turn, nearest first.
+
+    Returns
+    -------
+    list of (steps, kind)
+    """
+    found = []
+    for cue in view.cues:
+        if cue.last < first:
+            between = view.text[view.tokens[cue.last].end : view.tokens[first].start]
+            steps = first - cue.last
+        elif cue.first > last:
+            between = view.text[view.tokens[last].end : view.tokens[cue.first].start]
+            steps = cue.first - last + AFTER_STEPS
+            # What stands before another number names that one.
+            if any(last < run.first <= cue.first + 4 for run in view.runs if run.first > last):
+                steps += 2 * SENTENCE_STEPS
+        else:
+            continue
+        steps += SENTENCE_STEPS * sum(mark in ".?!" for mark in between.replace("...", ""))
+        found.append((steps + _strength(cue), cue.kind))
+    away = TURN_STEPS + min(first, 12)
+    for earlier in reversed(views[max(0, view.number - REACH_TURNS) : view.number]):
+        for cue in earlier.cues:
+            steps = away + min(12, len(earlier.tokens) - 1 - cue.last) // 2
+            found.append((steps + _strength(cue), cue.kind))
+        away += TURN_STEPS + (0 if len(earlier.tokens) <= SHORT_TURN_WORDS else SENTENCE_STEPS)
+    for later in views[view.number + 1 : view.number + 2]:
+        steps = 2 * TURN_STEPS + AFTER_STEPS
+        found.extend((steps + min(cue.first, 12), cue.kind) for cue in later.cues if not cue.weak)
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _strength(cue: CueWord) -> int:
+    """More steps for a word that says little, fewer for some words that say it exactly."""
+    return WEAK_STEPS if cue.weak else -EXACT_STEPS * (cue.last > cue.first)
+
+
+def _cues(tokens: Sequence[Token], phrases: Phrases) -> list[CueWord]:
+    cues = []
+    at = 0
+    lower = [token.lower for token in tokens]
+    while at < len(lower):
+        for length in range(min(phrases.longest, len(lower) - at), 0, -1):
+            said = tuple(lower[at : at + length])
+            bare = (*said[:-1], said[-1].removesuffix("'s").removesuffix("'"))
+            meaning = phrases.meaning.get(said) or phrases.meaning.get(bare)
+            if meaning:
+                cues.append(
+                    CueWord(meaning.rstrip("?"), at, at + length - 1, meaning.endswith("?"))
+                )
+                at += length
+                break
+        else:
+            at += 1
+    return cues

@@ -1,0 +1,35 @@
+"""Finds personal data in the turns of a call, by rules and by a small model."""
+
+from collections.abc import Collection, Sequence
+
+from pipeline.records import Kind, Turn
+from pipeline.redaction.addresses import find_addresses
+from pipeline.redaction.birth_dates import find_birth_dates
+from pipeline.redaction.context import views_of
+from pipeline.redaction.emails import find_emails
+from pipeline.redaction.found import Found, merged
+from pipeline.redaction.names import find_names
+from pipeline.redaction.numbers import find_numbers
+from pipeline.redaction.passwords import find_passwords
+
+__all__ = ["Found", "find"]
+
+
+def find(
+    turns: Sequence[Turn], kinds: Collection[Kind], language: str | None = "en"
+) -> list[Found]:
+    """What is personal in the turns, in order, without overlaps. Raises ModelError."""
+    if not kinds:
+        return []
+    views, words = views_of(turns, language)
+    numbers = find_numbers(views, words)
+    dates = find_birth_dates(views, words)
+    found = [
+        *find_emails(views, words),
+        *dates,
+        *numbers,
+        *find_passwords(views, words),
+        *find_addresses(views, words),
+        *find_names(views, words),
+    ]
+    return merged(turns, found, kinds)

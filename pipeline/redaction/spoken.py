@@ -1,0 +1,242 @@
+"""Reads digits and letters as they are spoken or written, with the way back to the text.
+
+"four one double two, dash, J as in Juliet" is ``4122J``. What a recogniser writes as "4122-" and
+"41 22" reads the same. Which words are digits is data: :mod:`pipeline.redaction.words`.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from pipeline.redaction.words import NumberWords
+
+_TOKEN = re.compile(
+    r"\[[^\]\s]+(?: [^\]\s]+)?\]"  # a stand-in, a transcriber's note
+    r"|[^\W_]+(?:['’][^\W_]+)*(?:\.\d+)*"
+)
+_ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)$", re.IGNORECASE)
+MOST_REPEATS = 3
+MOST_CAPITALS = 6
+"""Letters in a row that are written beside digits: "IE18 AIBK 9320"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word of a text as it stands at ``start``..``end``, and in lower case."""
+
+    text: str
+    lower: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What a word or some words read as: digits and capital letters; ``first``, ``last`` tokens."""
+
+    value: str
+    first: int
+    last: int
+    amount: bool = False  # a number as one amount: "four hundred", "forty-one", "4,500"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Digits and letters said in a row.
+
+    ``first``..``last`` are its tokens, ``start``..``end`` its characters in the text; ``groups``
+    are its values as grouped by pauses.
+    """
+
+    pieces: tuple[Piece, ...]
+    first: int
+    last: int
+    start: int
+    end: int
+    groups: tuple[str, ...]
+
+    @property
+    def value(self) -> str:
+        return "".join(piece.value for piece in self.pieces)
+
+    @property
+    def digits(self) -> str:
+        return "".join(c for c in self.value if c.isdigit())
+
+
+def tokens_of(text: str) -> list[Token]:
+    """The words of a text, stand-ins as one."""
+    return [
+        Token(m.group(), m.group().lower().replace("’", "'"), m.start(), m.end())
+        for m in _TOKEN.finditer(text)
+    ]
+
+
+def read_runs(
+    text: str, tokens: Sequence[Token], words: NumberWords, barred: Collection[int] = ()
+) -> list[Run]:
+    """All runs of digits and letters in a text; the ``barred`` words are neither."""
+    runs: list[Run] = []
+    pieces: list[Piece] = []
+    at = 0
+    while at < len(tokens):
+        piece = None if at in barred else _read_piece(text, tokens, at, words)
+        if piece is not None and not (pieces and _sentence_between(text, tokens, pieces, piece)):
+            pieces.append(piece)
+            at = piece.last + 1
+            continue
+        skipped = _filler(tokens, at, words) if pieces and piece is None else 0
+        if skipped:
+            following = at + skipped
+            more = _filler(tokens, following, words)
+            while more:
+                following += more
+                more = _filler(tokens, following, words)
+            if (
+                following < len(tokens)
+                and following not in barred
+                and _read_piece(text, tokens, following, words)
+            ):
+                at = following
+                continue
+        if pieces:
+            runs.extend(_run(text, tokens, pieces))
+            pieces = []
+        if piece is None:
+            at += 1
+    runs.extend(_run(text, tokens, pieces) if pieces else ())
+    return runs
+
+
+def _sentence_between(
+    text: str, tokens: Sequence[Token], pieces: Sequence[Piece], piece: Piece
+) -> bool:
+    """Whether a sentence ends between: a letter with a full stop and digits may be two things."""
+    between = text[tokens[pieces[-1].last].end : tokens[piece.first].start]
+    return bool(re.search(r"[?!;:]|\.\s", between)) and not re.search(r"\.\.", between)
+
+
+def _run(text: str, tokens: Sequence[Token], pieces: Sequence[Piece]) -> Iterator[Run]:
+    first, last = pieces[0].first, pieces[-1].last
+    groups: list[str] = []
+    before = None
+    for piece in pieces:
+        between = text[before : tokens[piece.first].start] if before is not None else ","
+        if groups and not re.search(r"[,.\-–—]", between) and piece.value:
+            groups[-1] += piece.value
+        else:
+            groups.append(piece.value)
+        before = tokens[piece.last].end
+    yield Run(
+        tuple(pieces),
+        first,
+        last,
+        tokens[first].start,
+        tokens[last].end,
+        tuple(groups),
+    )
+
+
+def _filler(tokens: Sequence[Token], at: int, words: NumberWords) -> int:
+    """How many tokens from here are a hesitation or a separator that is said."""
+    for length in (3, 2, 1):
+        phrase = " ".join(token.lower for token in tokens[at : at + length])
+        if at + length <= len(tokens) and phrase in words.between:
+            return length
+    return 0
+
+
+def _read_piece(text: str, tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
+    token = tokens[at]
+    if token.text.startswith("["):
+        return None
+    if token.lower in words.repeats and at + 1 < len(tokens):
+        after = _read_single(tokens, at + 1, words)
+        if after is not None and len(after.value) == 1:
+            times = min(words.repeats[token.lower], MOST_REPEATS + 1)
+            return Piece(after.value * times, at, after.last)
+    return _read_amount(text, tokens, at, words) or _read_single(tokens, at, words)
+
+
+def _read_single(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
+    """A digit, digits as written, or a letter, with the word that spells it."""
+    token = tokens[at]
+    if token.lower in words.digits:
+        return Piece(words.digits[token.lower], at, at)
+    if any(c.isdigit() for c in token.text):
+        if _ORDINAL.match(token.text):
+            return None
+        value = re.sub(r"[^A-Za-z0-9]", "", token.text).upper()
+        return Piece(value, at, at)
+    if (
+        1 < len(token.text) <= MOST_CAPITALS
+        and token.text.isalpha()
+        and token.text.isupper()
+        and any(
+            tokens[n].text[0].isdigit() or tokens[n].lower in words.digits
+            for n in (at - 1, at + 1)
+            if 0 <= n < len(tokens)
+        )
+    ):
+        return Piece(token.text, at, at)
+    if len(token.text) == 1 and token.text.isalpha():
+        return _read_letter(tokens, at, words)
+    if token.lower in words.alphabet and _beside_spelt(tokens, at, words):
+        return Piece(words.alphabet[token.lower], at, at)
+    return None
+
+
+def _beside_spelt(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Whether a neighbour is spelt or a digit too: "mike" alone is a name."""
+    beside = [tokens[n].lower for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
+    return any(
+        word in words.alphabet or word in words.digits or (len(word) == 1 and word not in "ai")
+        for word in beside
+    )
+
+
+def _read_letter(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
+    token = tokens[at]
+    for length in (2, 1):
+        joined = " ".join(t.lower for t in tokens[at + 1 : at + 1 + length])
+        spelt = at + 1 + length
+        if joined in words.spells and spelt < len(tokens):
+            return Piece(token.text.upper(), at, spelt)
+    if token.lower in words.single_words and not token.text.isupper():
+        # "a" and "i" are words, unless other letters stand beside them.
+        beside = [tokens[n].text for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
+        after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+        if not any(len(t) == 1 and t.lower() not in words.single_words for t in beside) and not (
+            len(after) == 1 and at > 0 and tokens[at - 1].lower in words.digits
+        ):
+            return None
+    elif token.text in ("I", "A"):
+        neighbours = [tokens[n] for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
+        if not any(len(t.text) == 1 or t.lower in words.digits for t in neighbours):
+            return None
+    return Piece(token.text.upper(), at, at)
+
+
+def _read_amount(text: str, tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
+    """Teens, tens with their units, hundreds: "forty-one", "nineteen", "four hundred"."""
+    word = tokens[at].lower
+    if word in words.teens:
+        return _with_hundreds(tokens, Piece(words.teens[word], at, at, True), words)
+    if word in words.tens:
+        after = tokens[at + 1].lower if at + 1 < len(tokens) else ""
+        between = text[tokens[at].end : tokens[at + 1].start] if after else ""
+        if after in words.digits and words.digits[after] != "0" and between in (" ", "-", "‑"):
+            value = words.tens[word][0] + words.digits[after]
+            return _with_hundreds(tokens, Piece(value, at, at + 1, True), words)
+        return _with_hundreds(tokens, Piece(words.tens[word], at, at, True), words)
+    if word in words.digits and at + 1 < len(tokens) and tokens[at + 1].lower in words.hundreds:
+        return _with_hundreds(tokens, Piece(words.digits[word], at, at, True), words)
+    return None
+
+
+def _with_hundreds(tokens: Sequence[Token], piece: Piece, words: NumberWords) -> Piece:
+    after = piece.last + 1
+    if after < len(tokens) and tokens[after].lower in words.hundreds:
+        zeros = words.hundreds[tokens[after].lower]
+        return Piece(piece.value + "0" * zeros, piece.first, after, True)
+    return piece

@@ -1,0 +1,107 @@
+"""What a language says around personal data: ``rubrics/redaction/*.yaml``, read once."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pipeline.yamlfile import read_yaml
+
+WORDS_DIR = Path(__file__).resolve().parent.parent.parent / "rubrics" / "redaction"
+
+
+class NumberWords(BaseModel):
+    """How digits and letters are said; see the file itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    digits: dict[str, str] = {}
+    teens: dict[str, str] = {}
+    tens: dict[str, str] = {}
+    hundreds: dict[str, int] = {}
+    repeats: dict[str, int] = {}
+    spells: list[str] = []
+    alphabet: dict[str, str] = {}
+    single_words: list[str] = []
+    between: list[str] = []
+    corrects: list[str] = []
+
+
+class EmailWords(BaseModel):
+    """How e-mail addresses are said; see the file itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    at: list[str] = []
+    dot: list[str] = []
+    domains: list[str] = []
+    joins: list[str] = []
+    hosts: list[str] = []
+    before: list[str] = []
+    asides: list[str] = []
+
+
+class Words(BaseModel):
+    """The words of a language; see the file itself. All empty where there is no file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    numbers: NumberWords = NumberWords()
+    cues: dict[str, list[str]] = {}
+    weak: dict[str, list[str]] = {}
+    ending: list[str] = []
+    units: list[str] = []
+    money: list[str] = []
+    introduces: list[str] = []
+    introduces_surely: list[str] = []
+    titles: list[str] = []
+    after_name: list[str] = []
+    asks_name: list[str] = []
+    not_names: list[str] = []
+    fills: list[str] = []
+    ends_secret: list[str] = []
+    not_secret: list[str] = []
+    secret_questions: list[str] = []
+    ages: list[str] = []
+    months: list[str] = []
+    ordinals: list[str] = []
+    date_joins: list[str] = []
+    streets: list[str] = []
+    sure_streets: list[str] = []
+    dwellings: list[str] = []
+    email: EmailWords = EmailWords()
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """Phrases to look up word by word: what each means, and the length of the longest."""
+
+    meaning: dict[tuple[str, ...], str]
+    longest: int
+
+
+@cache
+def words_of(language: str | None) -> Words:
+    """The words of a language ("en", "en-GB"), none for one without a file. Raises RubricError."""
+    name = (language or "en").split("-")[0].split("_")[0].lower()
+    path = WORDS_DIR / f"{name}.yaml"
+    if not path.is_file():
+        return Words()
+    file = read_yaml(path)
+    try:
+        return Words.model_validate(file.value)
+    except ValidationError as error:
+        raise file.invalid(error) from None
+
+
+@cache
+def cue_phrases(language: str | None) -> Phrases:
+    """All cues of a language by their words; a weak one's meaning ends in "?"."""
+    words = words_of(language)
+    meaning: dict[tuple[str, ...], str] = {}
+    for mark, cues in (("?", words.weak), ("", words.cues), ("", {"ending": words.ending})):
+        for kind, phrases in cues.items():
+            for phrase in phrases:
+                meaning[tuple(phrase.split())] = kind + mark
+    return Phrases(meaning, max(map(len, meaning), default=0))

@@ -1,0 +1,212 @@
+"""How long what is kept: ages for recordings, words and whole calls; what is older is deleted.
+
+A call's age counts from when it began; where nobody said, or that is in the future, from when it
+was stored. Calls under legal hold are passed over.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from pipeline import kept_files
+from pipeline.coaching_tables import CoachingMomentRow
+from pipeline.errors import SettingsError
+from pipeline.forget import exports_since, finish, finish_all, new_receipt, notes_of
+from pipeline.fulltext import has_words
+from pipeline.kept_files import FilesRemoved
+from pipeline.privacy_tables import LegalHoldRow
+from pipeline.receipts import Receipt, Unfinished, keep_receipt
+from pipeline.removal import remove_calls, remove_words
+from pipeline.settings import Settings
+from pipeline.store import Store
+from pipeline.tables import CallRow, utc_now
+from pipeline.traces import BY_RECORDING, Removed, trace
+
+NO_AGE = (
+    "no age is set, so nothing is too old; set keep_audio_days, keep_transcripts_days or "
+    "keep_scores_days, or give --older-than"
+)
+CHUNK = 200
+"""Calls deleted at once: the review site waits that long, some tenths of a second."""
+_DAYS = {"d": 1, "w": 7, "y": 365}
+_Remove = Callable[[Session, Sequence[CallRow], str], Removed]
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """Older ones are deleted; None: never. ``words`` are transcripts and what quotes them."""
+
+    recordings: timedelta | None = None
+    words: timedelta | None = None
+    calls: timedelta | None = None
+
+    @property
+    def youngest(self) -> timedelta | None:
+        given = [age for age in (self.recordings, self.words, self.calls) if age is not None]
+        return min(given, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """How many calls have something that is too old, by what would be deleted."""
+
+    recordings: int
+    words: int
+    calls: int
+    held: int
+
+
+def ages_of(settings: Settings) -> Ages:
+    """The ages in force. Raises SettingsError where they contradict each other."""
+    days = {
+        "recordings": settings.keep_audio_days,
+        "words": settings.keep_transcripts_days,
+        "calls": settings.keep_scores_days,
+    }
+    ages = Ages(**{kind: None if d is None else timedelta(days=d) for kind, d in days.items()})
+    if ages.recordings is not None and ages.calls is not None and ages.recordings > ages.calls:
+        raise SettingsError(
+            "keep_audio_days is longer than keep_scores_days: where a recording lies is known from "
+            "its call alone; make it shorter"
+        )
+    return ages
+
+
+def parse_age(text: str) -> timedelta:
+    """An age such as ``90d``, ``12w`` or ``2y`` (365 days each). Raises SettingsError."""
+    found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text.strip())
+    if found is None:
+        raise SettingsError(f"--older-than {text}: expected an age such as 90d, 12w or 2y")
+    return timedelta(days=int(found[1]) * _DAYS[found[2]])
+
+
+def due(store: Store, ages: Ages, now: datetime) -> Due:
+    """What a purge would delete."""
+    with store.read() as session:
+
+        def counted(age: timedelta | None, *where: ColumnElement[bool]) -> int:
+            if age is None:
+                return 0
+            older = select(func.count()).select_from(CallRow).where(_older(now - age), *where)
+            return session.scalar(older) or 0
+
+        return Due(
+            counted(ages.recordings, ~_held()),
+            counted(ages.words, ~_held(), has_words()),
+            counted(ages.calls, ~_held()),
+            counted(ages.youngest, _held()),
+        )
+
+
+def purge_old(
+    store: Store, settings: Settings, ages: Ages, person_name: str = "", now: datetime | None = None
+) -> Receipt:
+    """Deletes what is older than ``ages`` say, some calls at a time, and returns the receipt.
+
+    First it goes on with deletions that were cut off. Where nothing was old enough no receipt is
+    stored.
+    """
+    finish_all(store, settings)
+    now = now or utc_now()
+    receipt = new_receipt(_why(ages), person_name)
+    receipt.held = due(store, ages, now).held
+    everything = Removed()
+    if ages.recordings is not None:
+        _purge_recordings(store, settings, now - ages.recordings, receipt)
+    if ages.words is not None:
+        where = (_older(now - ages.words), has_words())
+        _purge_rows(store, where, remove_words, receipt, everything)
+        _purge_unscored(store, now - ages.words, receipt)
+    if ages.calls is not None:
+        _purge_rows(store, (_older(now - ages.calls),), remove_calls, receipt, everything)
+    if not +receipt.removed:
+        return receipt
+    with store.read() as session:
+        if everything.since is not None:
+            receipt.exports = exports_since(session, everything.since)
+    if receipt.unfinished is None:
+        receipt.unfinished = Unfinished()
+    return finish(store, settings, receipt, notes_of(store, everything))
+
+
+def _why(ages: Ages) -> str:
+    given = {"recordings": ages.recordings, "words": ages.words, "calls": ages.calls}
+    older = [f"{kind} older than {age.days} days" for kind, age in given.items() if age is not None]
+    return f"purge: {', '.join(older) or 'no age is set'}"
+
+
+def _older(than: datetime) -> ColumnElement[bool]:
+    began = CallRow.started_at_utc
+    known = began.is_not(None) & (began <= CallRow.stored_at)
+    return case((known, began), else_=CallRow.stored_at) < than
+
+
+def _held() -> ColumnElement[bool]:
+    return CallRow.id.in_(select(LegalHoldRow.call))
+
+
+def _purge_rows(
+    store: Store,
+    where: Sequence[ColumnElement[bool]],
+    remove: _Remove,
+    receipt: Receipt,
+    everything: Removed,
+) -> None:
+    """Each lot is a transaction of its own, and so is what is noted of it on the receipt."""
+    lot = select(CallRow).where(*where, ~_held()).order_by(CallRow.id).limit(CHUNK)
+    while True:
+        with store.write() as session:
+            calls = session.scalars(lot.with_for_update()).all()
+            if not calls:
+                return
+            removed = remove(session, calls, receipt.id)
+            receipt.removed += removed.counts
+            receipt.unfinished = receipt.unfinished or Unfinished()
+            everything.started_for |= removed.started_for
+            everything.since = min(filter(None, (everything.since, removed.since)), default=None)
+            removed.sources.clear()  # names; by content they are known as forgotten
+            receipt.unfinished.add(removed)
+            keep_receipt(session, receipt)
+
+
+def _purge_unscored(store: Store, before: datetime, receipt: Receipt) -> None:
+    """What was heard in recordings that never became calls."""
+    with store.write() as session:
+        for kind, table in BY_RECORDING.items():
+            if not hasattr(table, "stored_at"):
+                continue
+            calls = select(CallRow.recording_sha256)
+            orphaned = (table.stored_at < before) & table.recording_sha256.not_in(calls)
+            gone = session.execute(delete(table).where(orphaned))
+            receipt.removed[kind] += getattr(gone, "rowcount", 0)
+
+
+def _purge_recordings(store: Store, settings: Settings, before: datetime, receipt: Receipt) -> None:
+    """Recordings, decoded sound, clips and the coaching pages that hold them."""
+    done = FilesRemoved()
+    last = 0
+    needed = select(CallRow.recording_sha256).where(or_(_held(), ~_older(before)))
+    lot = select(CallRow).where(_older(before), ~_held(), CallRow.recording_sha256.not_in(needed))
+    while True:
+        with store.write() as session:
+            of_lot = lot.where(CallRow.id > last).order_by(CallRow.id).limit(CHUNK)
+            calls = session.scalars(of_lot).all()
+            if not calls:
+                break
+            last = calls[-1].id
+            found = trace(session, calls)
+            clips = update(CoachingMomentRow).where(
+                CoachingMomentRow.call.in_([call.id for call in calls]),
+                CoachingMomentRow.clip.is_not(None),
+            )
+            cut = session.execute(clips.values(clip=None))
+            receipt.removed["clips"] += getattr(cut, "rowcount", 0)
+        kept_files.remove_recordings(found.sources, done, with_sidecars=False)
+        kept_files.remove_pages(settings, (), found.sessions, done)
+        kept_files.remove_sound(kept_files.sound_of(settings, found.sources), done)
+    receipt.removed += done.counts
+    receipt.left += [*done.left, *done.failed]
