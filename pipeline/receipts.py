@@ -114,10 +114,10 @@ def unfinished_receipts(session: Session) -> list[Receipt]:
 def receipt_lines(receipt: Receipt, of: str) -> list[str]:
     """A receipt as it is printed; ``of``: what was deleted, in words."""
     lines = [f"Receipt {receipt.id}, {receipt.at:%Y-%m-%d %H:%M} UTC: {of}"]
-    counted = [f"{count} {kind}" for kind, count in (+receipt.removed).items()]
-    lines.append(f"Removed: {', '.join(counted) or 'nothing'}.")
+    counted = [f"{kind}: {count}" for kind, count in (+receipt.removed).items()]
+    lines.append(f"Removed – {'; '.join(counted) or 'nothing'}.")
     if receipt.held:
-        lines.append(f"Passed over, under legal hold: {receipt.held} calls.")
+        lines.append(f"Passed over, under legal hold – calls: {receipt.held}.")
     lines += _listed("Left, for you to delete:", receipt.left)
     lines += _listed("Exported since, so ask who did for the files:", receipt.exports)
     if receipt.clean:

@@ -5,6 +5,7 @@ was stored. Calls under legal hold are passed over.
 """
 
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from pipeline import kept_files
 from pipeline.coaching_tables import CoachingMomentRow
 from pipeline.errors import SettingsError
 from pipeline.forget import exports_since, finish, finish_all, new_receipt, notes_of
+from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
 from pipeline.kept_files import FilesRemoved
 from pipeline.privacy_tables import LegalHoldRow
@@ -32,6 +34,8 @@ NO_AGE = (
 )
 CHUNK = 200
 """Calls deleted at once: the review site waits that long, some tenths of a second."""
+BREATHER_S = 0.1
+"""Between two lots: those who wait for SQLite's one writer look so often whether it is free."""
 _DAYS = {"d": 1, "w": 7, "y": 365}
 _Remove = Callable[[Session, Sequence[CallRow], str], Removed]
 
@@ -160,6 +164,7 @@ def _purge_rows(
     lot = select(CallRow).where(*where, ~_held()).order_by(CallRow.id).limit(CHUNK)
     while True:
         with store.write() as session:
+            hold_off_storing(session)  # before any call is locked: who stores does so in that order
             calls = session.scalars(lot.with_for_update()).all()
             if not calls:
                 return
@@ -171,6 +176,7 @@ def _purge_rows(
             removed.sources.clear()  # names; by content they are known as forgotten
             receipt.unfinished.add(removed)
             keep_receipt(session, receipt)
+        time.sleep(BREATHER_S)
 
 
 def _purge_unscored(store: Store, before: datetime, receipt: Receipt) -> None:

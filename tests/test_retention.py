@@ -210,7 +210,7 @@ def test_the_command_purges_or_only_says_what_it_would(settings, store, monkeypa
     code, said = run("--older-than", "90d")
     assert code == 0, said
     assert "calls older than 90 days" in said
-    assert "1 calls" in said
+    assert "calls: 1;" in said
     assert run("--older-than", "90d")[0] == 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
+from pipeline.redaction.numbers import of_card
 from pipeline.redaction.words import Words
 
 NEAR_STEPS = 22
@@ -31,6 +32,7 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 and cues[0][1] == "expiry"
                 and cues[0][0] <= EXPIRY_STEPS
                 and (month or numbers > 1)
+                and of_card(cues)
             ):
                 found.append(Found("card", view.number, start, end))
                 continue
@@ -54,9 +56,8 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 (about and whole)
                 or (again and whole and not nearer)
                 or (again and about and _stands_alone(view, last))
+                or (month and numbers > 1 and _LONG_AGO.search(view.text[start:end]) and not nearer)
             ):
-                found.append(Found("birth_date", view.number, start, end))
-            elif month and numbers >= 2 and _LONG_AGO.search(view.text[start:end]) and not nearer:
                 found.append(Found("birth_date", view.number, start, end))
     return found
 

@@ -21,6 +21,13 @@ def find_emails(views: Sequence[View], words: Words) -> list[Found]:
             for match in _WRITTEN.finditer(view.text)
         )
         found.extend(_spoken(views, view, words))
+    turns = {one.turn for one in found}
+    for view in views:
+        beside = turns & {view.number - 1, view.number}
+        for run in view.runs:
+            letters = sum(character.isalpha() for character in run.value)
+            if letters > 1 and (beside or _is_talked_about(views, view, run.first)):
+                found.append(Found("email", view.number, run.start, run.end))
     return found
 
 
@@ -40,15 +47,29 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
                     start, end = view.tokens[first].start, view.tokens[last].end
                     found.append(Found("email", view.number, start, end))
                     taken = last
+        elif word in email.hosts and at and _is_talked_about(views, view, at - 1):
+            # Without an "at" between: "sean murphy gmail dot com".
+            first, last = _local_part(view, at - 1, words), _domain(lower, at, words)
+            if first < at and last is not None and last > at:
+                start, end = view.tokens[first].start, view.tokens[last].end
+                found.append(Found("email", view.number, start, end))
+                taken = last
         elif word in email.joins and 0 < at < len(lower) - 1 and _is_talked_about(views, view, at):
             first, last = _local_part(view, at, words), at + 1
             while last + 2 < len(lower) and lower[last + 1] in email.joins:
                 last += 2
+            while last + 1 < len(lower) and _is_digit(lower[last + 1], words):
+                last += 1
             if not any(word in email.at for word in lower[last + 1 : last + 8]):
                 start, end = view.tokens[first].start, view.tokens[last].end
                 found.append(Found("email", view.number, start, end))
                 taken = last
     return found
+
+
+def _is_digit(word: str, words: Words) -> bool:
+    numbers = words.numbers
+    return word.isdigit() or word in numbers.digits or word in numbers.teens or word in numbers.tens
 
 
 def _is_talked_about(views: Sequence[View], view: View, at: int) -> bool:
@@ -61,7 +82,9 @@ def _domain(lower: Sequence[str], at: int, words: Words) -> int | None:
     """The last word of a domain that starts here: "k b plumbing dot co dot uk"."""
     email = words.email
     for dot in range(at + 1, min(at + 8, len(lower) - 1)):
-        if lower[dot] in email.dot and (lower[dot + 1] in email.domains or dot == at + 1):
+        # Directly after one word and a "dot", any top-level domain will do.
+        after_one = dot == at + 1 and lower[dot] == email.dot[0]
+        if lower[dot] in email.dot and (after_one or lower[dot + 1] in email.domains):
             last = dot + 1
             while (
                 last + 2 < len(lower)
@@ -90,19 +113,19 @@ def _local_part(view: View, last: int, words: Words) -> int:
         if aside:
             first -= aside
             continue
-        if first > 1 and _spells(view, first - 1, words):
+        if first > 1 and _spells(view, first - 1):
             first -= 1
             continue
         if word.text.startswith("["):
             break
         between = view.text[word.end : view.tokens[first].start] if first <= last else ""
-        spelt = len(word.text) == 1 or word.lower in email.joins
         if re.search(r"[?!;:]|\.\s", between):
             break
         beside = [view.tokens[n].lower for n in (first - 2, first) if 0 <= n < len(view.tokens)]
         letters = any(len(w) == 1 for w in beside) and len(word.text) == 1
         joined = any(w in email.joins for w in beside)
-        if word.lower in email.before and not (letters or joined):
+        digit = word.lower in words.numbers.digits and first > 1 and len(beside[0]) == 1
+        if word.lower in email.before and not (letters or joined or digit):
             break
         if (
             "," in between
@@ -129,7 +152,7 @@ def _aside_at(view: View, first: int, words: Words) -> bool:
     return any(" ".join(said[:length]) in words.email.asides for length in (3, 2, 1))
 
 
-def _spells(view: View, at: int, words: Words) -> bool:
+def _spells(view: View, at: int) -> bool:
     """Whether a word joins a letter to the word that spells it: "J for Juliet"."""
     return view.tokens[at].lower in ("for", "as", "in", "like") and any(
         len(token.text) == 1 and token.lower not in ("i",)

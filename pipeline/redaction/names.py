@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.redaction.context import SHORT_TURN_WORDS, View
+from pipeline.redaction.context import SHORT_TURN_WORDS, View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.model_words import likely_words
 from pipeline.redaction.spoken import Token
@@ -16,6 +16,10 @@ LIKELY_INTRODUCED = 0.1
 LIKELY_ODD_CASE = 0.97
 LIKELY_BESIDE = 0.05
 LIKELY_NEXT = 0.2
+SPELT_LETTERS = 4
+"""So many letters in a row spell a name, where nothing speaks of an order or the like."""
+LONGEST_TITLE = 4
+"""Letters of a title with a full stop: "Prof."."""
 SHORTEST_AGAIN = 3
 """Shorter names are not looked for elsewhere: they are words too often."""
 
@@ -36,9 +40,9 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
         found.extend((view, n) for n in _with_neighbours(view, chosen, likely, words))
         spelt.extend(_spelt(views, view, asked, words))
     known = {view.tokens[n].lower.removesuffix("'s") for view, n in found}
+    found.extend(_again(views, known, {(v.number, n) for v, n in found}, words))
     for view in views:
         found.extend(_or_another(view, {n for v, n in found if v is view}, words))
-    found.extend(_again(views, known, {(v.number, n) for v, n in found}, words))
     return [*_spans(found), *spelt]
 
 
@@ -106,7 +110,17 @@ def _with_neighbours(
                     break
                 if between.strip() == "." and len(view.tokens[low].text) > 2:
                     break
-                if not (initial or further):
+                beyond = at + step
+                particle = (
+                    token.lower in words.particles
+                    and 0 <= beyond < len(view.tokens)
+                    and (
+                        not cased
+                        or view.tokens[beyond].text[0].isupper()
+                        or (view.tokens[beyond].lower in words.particles)
+                    )
+                )
+                if not (initial or further or particle):
                     break
                 names.add(at)
                 at += step
@@ -115,10 +129,10 @@ def _with_neighbours(
 
 def _before(view: View, n: int, phrases: Sequence[str]) -> bool:
     lower = [token.lower for token in view.tokens[max(0, n - 4) : n]]
-    if n and re.search(r"[.?!]", view.text[view.tokens[n - 1].end : view.tokens[n].start]):
-        # "Mr. Okafor" goes on, "my name? Okafor" does not.
-        if not (lower and len(lower[-1]) <= 4 and "." in view.text[view.tokens[n - 1].end :][:1]):
-            return False
+    between = view.text[view.tokens[n - 1].end : view.tokens[n].start] if n else ""
+    # "Mr. Okafor" goes on, "my name? Okafor" does not.
+    if re.search(r"[.?!]", between) and not (between[0] == "." and len(lower[-1]) <= LONGEST_TITLE):
+        return False
     return any(" ".join(lower[-length:]) in phrases for length in range(1, len(lower) + 1))
 
 
@@ -165,7 +179,9 @@ def _spelt(views: Sequence[View], view: View, asked: bool, words: Words) -> list
             for other in views[max(0, view.number - 2) : view.number + 2]
             for token in other.tokens
         )
-        if asked or named or said:
+        cues = near_cues(views, view, run.first, run.last)
+        alone = letters >= SPELT_LETTERS and not any(kind == "harmless" for _, kind in cues)
+        if asked or named or said or alone:
             found.append(Found("name", view.number, run.start, run.end))
     return found
 

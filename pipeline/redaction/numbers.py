@@ -15,14 +15,19 @@ FAR_STEPS = 30
 """Words that are further off say nothing of a number."""
 CARD_DIGITS = range(13, 20)
 PHONE_DIGITS = range(7, 16)
+BARE_MIXED = range(7, 20)
+"""So with letters among them, or digits alone, where a turn says hardly anything else."""
 BARE_DIGITS = range(9, 20)
 """A number as long as these is hidden where nothing tells what it is."""
 MOST_COUNTED_DIGITS = 6
 """Longer numbers count nothing, whatever follows them."""
 ENDING_STEPS = 2
 """Digits directly after "ending in" are a number's last ones."""
+MOST_PUTTING_RIGHT = 12
+"""Words of a turn that puts a number of the turn before right: "no, it's 18 at the end"."""
 MOST_OTHERS = 4
 """Words beside a number in a turn that hardly says anything else."""
+MOST_MISHEARD = 2
 MOST_PARTS = 6
 """Turns and runs over which a card number is read out."""
 MOST_BETWEEN = 4
@@ -48,6 +53,7 @@ _ID_FORMS = (
 )
 _GSTIN = re.compile(r"\d{2}[A-Z]{5}\d{4}[A-Z]\w{3}$")
 _SORT_CODE = re.compile(r"\d\d( dash | |-)\d\d( dash | |-)\d\d$")
+_YEAR = re.compile(r"(?:19|20)\d\d$")
 _WRITTEN_SSN = re.compile(r"\d{3}-\d{2}-\d{4}$")
 
 
@@ -68,7 +74,7 @@ def find_numbers(views: Sequence[View], words: Words) -> list[Found]:
     for kind, view, run in _beside(views, found, left, words):
         found.append((kind, view, run))
         left.remove((view, run))
-    found.extend(_over_turns(left))
+    found.extend(_over_turns([(view, run) for view in views for run in view.runs]))
     found.extend(_same_again(found, left))
     return [Found(kind, view.number, _start(view, run), run.end) for kind, view, run in found]
 
@@ -83,7 +89,9 @@ def _start(view: View, run: Run) -> int:
 
 def _beside(
     views: Sequence[View],
-    found: Sequence[tuple[Kind, View, Run]], left: Sequence[tuple[View, Run]], words: Words
+    found: Sequence[tuple[Kind, View, Run]],
+    left: Sequence[tuple[View, Run]],
+    words: Words,
 ) -> list[tuple[Kind, View, Run]]:
     """Parts of a number that was put right, or of which a part is said on its own."""
     beside = []
@@ -131,18 +139,31 @@ def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -
     if len(run.digits) >= SAME_DIGITS and run.digits in harmless:
         return None
     part = any(kind == "ending" and steps <= FAR_STEPS // 2 for steps, kind in said)
+    said_harmless = any(kind == "harmless" for _, kind in said)
     ends = any(kind == "ending" and steps <= ENDING_STEPS for steps, kind in said)
     for steps, kind in said:
         if kind == "harmless" and (not ends or steps <= NEAR_STEPS):
             harmless.append(run.digits)
             return None
+        if kind == "expiry" and not of_card(said):
+            continue
         if kind != "ending" and _fits(kind, run, part, steps):
             return _as_kind(kind)
-    if ends and len(run.digits) == len(run.value) == SAME_DIGITS:
+    if part and not said_harmless and len(run.digits) == len(run.value) > 1 and _is_all(view, run):
         return "card"
+    if ends and len(run.digits) == len(run.value) == SAME_DIGITS and not _YEAR.match(run.value):
+        return "card"
+    if len(run.value) in BARE_MIXED and not said_harmless and _is_all(view, run):
+        return "id"
     if len(run.digits) == len(run.value) in BARE_DIGITS:
         return "card" if len(run.digits) in CARD_DIGITS else "phone"
     return None
+
+
+def of_card(said: Sequence[tuple[int, str]]) -> bool:
+    """Whether an expiry date among these cues is a card's: vouchers and contracts have one too."""
+    kinds = {kind for _, kind in said}
+    return "harmless" not in kinds or bool(kinds & {"card", "cvv"})
 
 
 def _as_kind(kind: str) -> Kind | None:
@@ -249,28 +270,29 @@ def _is_all(view: View, run: Run) -> bool:
     return len(run.value) >= 1 and others <= MOST_OTHERS and len(run.pieces) > others
 
 
-def _goes_on(
-    views: Sequence[View], view: View, run: Run, by_turn: Mapping[int, object]
-) -> bool:
+def _goes_on(views: Sequence[View], view: View, run: Run, by_turn: Mapping[int, object]) -> bool:
     """Whether digits without a word about them follow a personal number in the turn before."""
     said = near_cues(views, view, run.first, run.last)
     return (
-        view.number - 1 in by_turn
-        and len(run.digits) >= SAME_DIGITS
+        (view.number in by_turn or view.number - 1 in by_turn)
+        and (
+            len(run.digits) >= SAME_DIGITS
+            or (len(run.digits) > 1 and len(view.tokens) <= MOST_PUTTING_RIGHT)
+        )
         and not any(piece.amount for piece in run.pieces)
         and not any(kind == "harmless" and steps <= FAR_STEPS // 2 for steps, kind in said)
     )
 
 
-def _over_turns(left: Sequence[tuple[View, Run]]) -> list[tuple[Kind, View, Run]]:
+def _over_turns(runs: Sequence[tuple[View, Run]]) -> list[tuple[Kind, View, Run]]:
     """Card numbers of which one turn says the beginning and a later one of the speaker the rest."""
     from stdnum import luhn
 
     found: list[tuple[Kind, View, Run]] = []
-    for at, (view, _) in enumerate(left):
+    for at, (view, _) in enumerate(runs):
         parts = [
             pair
-            for pair in left[at : at + MOST_PARTS]
+            for pair in runs[at : at + MOST_PARTS]
             if pair[0].turn.role == view.turn.role
             and pair[1].digits == pair[1].value
             and pair[0].number - view.number <= MOST_PARTS
@@ -280,6 +302,13 @@ def _over_turns(left: Sequence[tuple[View, Run]]) -> list[tuple[Kind, View, Run]
             if len(digits) in (15, 16) and luhn.is_valid(digits):
                 found.extend(("card", *pair) for pair in parts[:count])
     return found
+
+
+def _nearly(one: str, other: str) -> bool:
+    """Whether two numbers differ in a digit or two, as if misheard."""
+    if len(one) != len(other) or len(one) <= SAME_DIGITS:
+        return False
+    return sum(a != b for a, b in zip(one, other, strict=True)) <= MOST_MISHEARD
 
 
 def _same_again(
@@ -292,7 +321,9 @@ def _same_again(
             continue
         for kind, _, earlier in found:
             known = earlier.digits
-            if len(known) >= SAME_DIGITS and (run.digits in known or known in run.digits):
+            if len(known) >= SAME_DIGITS and (
+                run.digits in known or known in run.digits or _nearly(run.digits, known)
+            ):
                 again.append((kind, view, run))
                 break
     return again

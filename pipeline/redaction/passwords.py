@@ -12,8 +12,8 @@ ASKED_WORDS = 6
 MOST_WORDS = 6
 """That a password or answer has."""
 _TELLS = re.compile(
-    r"(?:\s+[\w']+){0,3}?[\s,:]*(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)"
-    r"[\s,:]+",
+    r"(?:\s+[\w']+){0,3}?[\s,:]*"
+    r"(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)[\s,:]+",
     re.IGNORECASE,
 )
 

@@ -212,9 +212,13 @@ def _read_letter(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
             return None
     elif token.text in ("I", "A"):
         neighbours = [tokens[n] for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
-        if not any(len(t.text) == 1 or t.lower in words.digits for t in neighbours):
+        if not any(_is_spelt(t, words) for t in neighbours):
             return None
     return Piece(token.text.upper(), at, at)
+
+
+def _is_spelt(token: Token, words: NumberWords) -> bool:
+    return len(token.text) == 1 or token.lower in words.digits or token.text.isdigit()
 
 
 def _read_amount(text: str, tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:

@@ -57,6 +57,7 @@ class Words(BaseModel):
     introduces_surely: list[str] = []
     titles: list[str] = []
     after_name: list[str] = []
+    particles: list[str] = []
     asks_name: list[str] = []
     not_names: list[str] = []
     fills: list[str] = []

@@ -8,9 +8,7 @@ from pipeline.redaction.redact import redact
 
 def shown(*said: str, language: str = "en") -> str:
     """Turns of an agent and a customer in turn, after redaction."""
-    turns = [
-        Turn("customer" if number % 2 else "agent", text) for number, text in enumerate(said)
-    ]
+    turns = [Turn("customer" if number % 2 else "agent", text) for number, text in enumerate(said)]
     return " | ".join(turn.text for turn in redact(turns, KINDS, language).turns)
 
 
@@ -23,14 +21,20 @@ def shown(*said: str, language: str = "en") -> str:
         ("My account number is 4457 88213.", "My account number is [account]."),
         ("It's GB82 WEST 1234 5698 7654 32.", "It's [account]."),
         ("My social is 219-09-9999.", "My social is [id]."),
-        ("Call me on oh seven seven double oh, nine hundred, one two three.", "Call me on [phone]."),
+        (
+            "Call me on oh seven seven double oh, nine hundred, one two three.",
+            "Call me on [phone].",
+        ),
         ("Write to j.smith@example.com please.", "Write to [email] please."),
         ("It's john dot smith at gmail dot com.", "It's [email]."),
         ("I live at 42 Elm Street, Springfield.", "I live at [address]."),
         ("My name is Priya Okafor.", "My name is [name]."),
         ("I was born on the ninth of July 1976.", "I was born on [birth date]."),
         ("My PIN is two five eight oh.", "My PIN is [secret]."),
-        ("The password is sunshine77, all lower case.", "The password is [secret], all lower case."),
+        (
+            "The password is sunshine77, all lower case.",
+            "The password is [secret], all lower case.",
+        ),
     ],
 )
 def test_found_in_a_turn(text, expected):

@@ -30,7 +30,9 @@ def test_the_words_under_a_stand_in_become_one():
 
 
 def test_text_stays_its_words():
-    turn = timed("Priya's card is 4111 1111 1111 1111, mail j.smith@example.com or ring 020 7946 0123.")
+    turn = timed(
+        "Priya's card is 4111 1111 1111 1111, mail j.smith@example.com or ring 020 7946 0123."
+    )
     (shown,) = redact([turn], KINDS).turns
     assert shown.text == " ".join(word.text for word in shown.words)
 

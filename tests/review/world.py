@@ -109,11 +109,12 @@ REVIEWING = (
     r"GET (/api)?/disputes/cases\.jsonl",
     r".* (/api)?/(calibration|customers|causes)(/.*)?",
 )
+REVEALING = (r"GET /calls/\{number\}(/audio)?/revealed",)
 KEPT_FROM: dict[str, tuple[str, ...]] = {
     "admin": OF_AGENTS,
     "qa": (*MANAGING, *OF_AGENTS),
-    "supervisor": (*MANAGING, *OF_AGENTS, r"POST (/api)?/calibration/draw"),
-    "agent": (*MANAGING, *REVIEWING, *COACHING),
+    "supervisor": (*MANAGING, *OF_AGENTS, *REVEALING, r"POST (/api)?/calibration/draw"),
+    "agent": (*MANAGING, *REVIEWING, *COACHING, *REVEALING),
 }
 FOR_ALL_THE_WORLD = ("/sign-in", "/welcome", "/sign-in/oidc", "/sign-in/oidc/callback")
 REMOVING = (
@@ -126,6 +127,7 @@ IN_PERSON = (
     r"POST /sign-out",
     r".* /account(/.*)?",
     r".* /api/tokens(/.*)?",
+    *REVEALING,
 )
 """What no key may do, whatever its scopes."""
 

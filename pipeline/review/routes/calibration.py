@@ -165,6 +165,7 @@ def show_sample(request: Request, person: Calibrator, number: Number) -> Respons
             field=ANSWER_FIELD,
             call={"id": sheet.call},
             result=_heard(sheet),
+            sound=f"/calls/{sheet.call}/audio",
             q="",
         )
     return render(request, "calibration_compare.html", found=found)

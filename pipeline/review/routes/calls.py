@@ -124,6 +124,7 @@ def _show_call(
         reviewed=reviewed,
         result=result,
         revealed=revealed,
+        sound=f"/calls/{number}/audio{'/revealed' if revealed else ''}",
         words_kept=words is not None,
         hidden=reveal.hidden_kinds(result),
         call=reviewed.call,
