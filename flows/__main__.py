@@ -135,8 +135,8 @@ def retention() -> None:
     """
     settings = _check([], None)
     from flows.retention import retention
-    from pipeline.receipts import receipt_lines
-    from pipeline.retention import ages_of
+    from pipeline.deletion.receipts import receipt_lines
+    from pipeline.deletion.retention import ages_of
 
     try:
         ages_of(settings)

@@ -11,8 +11,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.announce import if_server_is_there
-from pipeline.receipts import Receipt
-from pipeline.retention import ages_of, purge_old
+from pipeline.deletion.receipts import Receipt
+from pipeline.deletion.retention import ages_of, purge_old
 from pipeline.settings import load_settings
 from pipeline.store import Store
 

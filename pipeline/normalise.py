@@ -24,7 +24,7 @@ _NOTE = re.compile(
     r"\[[^\]]*\]|<[^>]*>|\((?:pause|silence|typing|hold|noise|inaudible)[^)]*\)", re.IGNORECASE
 )
 
-# What hides personal data was said: patterns see a number where digits mostly are, else a plain word.
+# What is hidden was said: patterns see a number where it mostly is digits, else a plain word.
 _WORDED = {"name": "name", "address": "address", "email": "email"}
 _HIDDEN = {shown: _WORDED.get(kind, "0") for kind, shown in STAND_INS.items()}
 

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import select, text, update
 from typer.testing import CliRunner
 
-import pipeline.forget
+import pipeline.deletion.forget
 from pipeline.batch import Batch, score_one
 from pipeline.cli import app
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.deletion.forget import forget_call
 from pipeline.find import Found
-from pipeline.forget import forget_call
 from pipeline.forgotten import Forgotten
 from pipeline.legal_hold import HoldError, hold_calls, lift_holds
 from pipeline.privacy_tables import OriginalRow, ReceiptRow
@@ -333,7 +333,7 @@ def test_what_was_cut_off_is_finished_by_the_next(world, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.forget.kept_files, "remove_pages", power_cut)
+        patch.setattr(pipeline.deletion.forget.kept_files, "remove_pages", power_cut)
         with pytest.raises(KeyboardInterrupt):
             forget_call(world.store, world.settings, CALL_ID, recordings=True)
     assert list((world.settings.data_dir / "reports").glob("*.html"))

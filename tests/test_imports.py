@@ -45,11 +45,8 @@ LAYERS = [
     {"call", "as_scored"},
     {"archive", "batch", "causes", "report", "doctor", "worklist"},
     {"verify", "backtest", "rubric_review", "triage", "crew", "status"},
-    {"metrics", "coaching", "traces"},
-    {"removal", "receipts", "kept_files"},
-    {"nothing_left"},
-    {"forget"},
-    {"retention"},
+    {"metrics", "coaching"},
+    {"deletion"},
     {"score_command", "archive_command", "status_command", "redact_command"}
     | {"encrypt_command", "review"},
     {"coaching_command"},

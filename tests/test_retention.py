@@ -18,12 +18,12 @@ from pipeline.archive_command import rescore_calls
 from pipeline.batch import Batch, score_one
 from pipeline.cli import app
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.deletion.retention import Ages, ages_of, due, parse_age, purge_old
 from pipeline.errors import SettingsError
 from pipeline.find import Found
 from pipeline.legal_hold import hold_calls
 from pipeline.privacy_tables import ReceiptRow
 from pipeline.records import CallFacts, Turn
-from pipeline.retention import Ages, ages_of, due, parse_age, purge_old
 from pipeline.review_tables import PromiseRow, StandingRow, StatementRow
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings

@@ -72,8 +72,8 @@ def forget(
     """
     with bad_arguments():
         settings = load_settings(db_url=db)
-        from pipeline.forget import forget_call
-        from pipeline.receipts import receipt_lines
+        from pipeline.deletion.forget import forget_call
+        from pipeline.deletion.receipts import receipt_lines
         from pipeline.store import Store
 
         with Store.of(settings) as store:
@@ -108,9 +108,9 @@ def purge(
     """
     with bad_arguments():
         settings = load_settings(db_url=db)
+        from pipeline.deletion.receipts import receipt_lines
+        from pipeline.deletion.retention import NO_AGE, Ages, ages_of, due, parse_age, purge_old
         from pipeline.errors import SettingsError
-        from pipeline.receipts import receipt_lines
-        from pipeline.retention import NO_AGE, Ages, ages_of, due, parse_age, purge_old
         from pipeline.store import Store
         from pipeline.tables import utc_now
 

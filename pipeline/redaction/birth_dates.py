@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
-from pipeline.redaction.numbers import of_card
+from pipeline.redaction.numbers import is_of_card
 from pipeline.redaction.words import Words
 
 NEAR_STEPS = 22
@@ -32,7 +32,7 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 and cues[0][1] == "expiry"
                 and cues[0][0] <= EXPIRY_STEPS
                 and (month or numbers > 1)
-                and of_card(cues)
+                and is_of_card(cues)
             ):
                 found.append(Found("card", view.number, start, end))
                 continue

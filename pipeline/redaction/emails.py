@@ -26,7 +26,8 @@ def find_emails(views: Sequence[View], words: Words) -> list[Found]:
         beside = turns & {view.number - 1, view.number}
         for run in view.runs:
             letters = sum(character.isalpha() for character in run.value)
-            if letters > 1 and (beside or _is_talked_about(views, view, run.first)):
+            spelt = letters > 1 and all(len(piece.value) == 1 for piece in run.pieces)
+            if spelt and (beside or _is_talked_about(views, view, run.first)):
                 found.append(Found("email", view.number, run.start, run.end))
     return found
 

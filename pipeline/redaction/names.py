@@ -197,9 +197,9 @@ def _again(
             if bare not in known or len(bare) < SHORTEST_AGAIN or (view.number, n) in there:
                 continue
             starts = n == 0 or view.text[: token.start].rstrip()[-1:] in ".?!"
-            if token.text[0].isupper() and not (starts and bare in words.introduces):
-                again.append((view, n))
-            elif view.text.islower() and len(bare) > SHORTEST_AGAIN and bare not in words.not_names:
+            as_name = token.text[0].isupper() and not (starts and bare in words.introduces)
+            uncased = view.text.islower() and len(bare) > SHORTEST_AGAIN
+            if as_name or (uncased and bare not in words.not_names):
                 again.append((view, n))
     return again
 

@@ -74,7 +74,9 @@ def find_numbers(views: Sequence[View], words: Words) -> list[Found]:
     for kind, view, run in _beside(views, found, left, words):
         found.append((kind, view, run))
         left.remove((view, run))
-    found.extend(_over_turns([(view, run) for view in views for run in view.runs]))
+    cards = _over_turns([(view, run) for view in views for run in view.runs])
+    in_cards = {(view.number, run.first) for _, view, run in cards}
+    found = [one for one in found if (one[1].number, one[2].first) not in in_cards] + cards
     found.extend(_same_again(found, left))
     return [Found(kind, view.number, _start(view, run), run.end) for kind, view, run in found]
 
@@ -100,6 +102,8 @@ def _beside(
         by_turn.setdefault(view.number, []).append((kind, run))
     joining = {*words.numbers.corrects, *words.numbers.between}
     for view, run in left:
+        if run.value in ("I", "A"):  # words, after all
+            continue
         for kind, other in by_turn.get(view.number, ()):
             first, last = sorted((run, other), key=lambda one: one.first)
             between = view.tokens[first.last + 1 : last.first]
@@ -145,7 +149,7 @@ def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -
         if kind == "harmless" and (not ends or steps <= NEAR_STEPS):
             harmless.append(run.digits)
             return None
-        if kind == "expiry" and not of_card(said):
+        if kind == "expiry" and not is_of_card(said):
             continue
         if kind != "ending" and _fits(kind, run, part, steps):
             return _as_kind(kind)
@@ -153,14 +157,15 @@ def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -
         return "card"
     if ends and len(run.digits) == len(run.value) == SAME_DIGITS and not _YEAR.match(run.value):
         return "card"
-    if len(run.value) in BARE_MIXED and not said_harmless and _is_all(view, run):
-        return "id"
+    told = said_harmless or any(kind == "address" for _, kind in said)
+    if len(run.value) in BARE_MIXED and not told and _is_all(view, run):
+        return "id" if len(run.digits) < len(run.value) else "phone"
     if len(run.digits) == len(run.value) in BARE_DIGITS:
         return "card" if len(run.digits) in CARD_DIGITS else "phone"
     return None
 
 
-def of_card(said: Sequence[tuple[int, str]]) -> bool:
+def is_of_card(said: Sequence[tuple[int, str]]) -> bool:
     """Whether an expiry date among these cues is a card's: vouchers and contracts have one too."""
     kinds = {kind for _, kind in said}
     return "harmless" not in kinds or bool(kinds & {"card", "cvv"})

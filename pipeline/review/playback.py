@@ -28,6 +28,7 @@ from pipeline.as_scored import NotAsScored, is_unchanged, load_as_scored
 from pipeline.audio import SAMPLE_RATE, Recording
 from pipeline.beep import beep
 from pipeline.errors import PermanentError, StorageError
+from pipeline.paths import PLAYBACK
 from pipeline.records import Span
 from pipeline.review import audit
 from pipeline.review.people import Person
@@ -36,7 +37,6 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
-FOLDER = "playback"
 ROOM = 4 * 1024**3
 """Bytes that the folder may take: 18 hours of stereo, some 220 calls of 5 minutes."""
 KEPT_UNUSED_S = 7 * 86400.0
@@ -89,7 +89,7 @@ def prepare(
     StorageError
         Where it lies does not answer, or there is no room to decode it to.
     """
-    kept = _Kept(settings.data_dir.absolute() / FOLDER, call.recording_sha256, tuple(hidden))
+    kept = _Kept(settings.data_dir.absolute() / PLAYBACK, call.recording_sha256, tuple(hidden))
     found = kept.find()
     if found is not None:
         return found
@@ -173,7 +173,7 @@ def _make(store: Store, settings: Settings, call: CallRow, kept: _Kept) -> Playa
         return _keep(scored.recording, scored.source, scored.stamp, kept)
     except OSError as error:
         raise StorageError(
-            f"there is no place for the sound ({error.strerror}); see to the folder {FOLDER} "
+            f"there is no place for the sound ({error.strerror}); see to the folder {PLAYBACK} "
             "in data_dir"
         ) from None
 

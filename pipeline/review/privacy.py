@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.deletion.forget import forget_call
+from pipeline.deletion.receipts import Receipt, list_receipts, receipt_lines
+from pipeline.deletion.retention import Ages, ages_of
 from pipeline.errors import PermanentError, SettingsError
-from pipeline.forget import forget_call
 from pipeline.legal_hold import LegalHold, calls_named, hold_calls, lift_holds, list_holds
-from pipeline.receipts import Receipt, list_receipts, receipt_lines
-from pipeline.retention import Ages, ages_of
 from pipeline.review import audit
 from pipeline.review.access import find_call
 from pipeline.review.people import Person

@@ -16,7 +16,7 @@ import uvicorn
 from pipeline.errors import SettingsError
 from pipeline.review.app import create_app
 from pipeline.review.people import anybody, invite
-from pipeline.review.playback import FOLDER as SOUND_FOLDER
+from pipeline.review.playback import PLAYBACK as SOUND_FOLDER
 from pipeline.review.playback import make_room
 from pipeline.review.site import Site, read_secret
 from pipeline.settings import Settings

@@ -17,6 +17,7 @@ from sqlalchemy import select
 
 from pipeline.audio import load, sha256_of
 from pipeline.find import Found
+from pipeline.paths import PLAYBACK
 from pipeline.records import (
     CallResult,
     Hold,
@@ -162,7 +163,7 @@ def test_a_recording_that_moved_or_changed_is_not_played(
     assert "something else" in changed.json()["detail"]
     recording.unlink()
     assert client.get(f"/calls/{number}/audio").status_code == 404
-    assert not list((tmp_path / "data" / playback.FOLDER).glob("*.wav"))
+    assert not list((tmp_path / "data" / PLAYBACK).glob("*.wav"))
     aside.rename(recording)
     assert client.get(f"/calls/{number}/audio").status_code == 200
 
@@ -260,7 +261,7 @@ def test_the_folder_is_its_owners_and_stays_small(
         calls = [session.get_one(CallRow, number) for number in numbers]
     size = HEADER + 80_000 * 4
     monkeypatch.setattr(playback, "ROOM", 2 * size)
-    folder = settings.data_dir / playback.FOLDER
+    folder = settings.data_dir / PLAYBACK
     made = [playback.prepare(store, settings, call).path for call in calls[:2]]
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}

@@ -6,8 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
+from pipeline.deletion.retention import Ages, purge_old
 from pipeline.privacy_tables import LegalHoldRow, ReceiptRow
-from pipeline.retention import Ages, purge_old
 from pipeline.review.app import create_app
 from pipeline.review.people import make_token
 from pipeline.review.site import Site

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from pipeline.deletion.receipts import Receipt
 from pipeline.legal_hold import LONGEST_REASON
-from pipeline.receipts import Receipt
 from pipeline.review.privacy import Privacy
 from pipeline.review.routes.api_forms import Body, Form, ShortText, Utc
 

@@ -19,6 +19,15 @@ from sqlalchemy.orm import Session
 from pipeline import contacts
 from pipeline.coaching_tables import CoachingMomentRow
 from pipeline.day_sums import count_out_all
+from pipeline.deletion.traces import (
+    BY_RECORDING,
+    Removed,
+    count,
+    names_call,
+    path_of,
+    trace,
+    unshared,
+)
 from pipeline.forgotten import hold_off_storing, never_again
 from pipeline.fulltext import forget_all_words, has_words
 from pipeline.result import dump_line, facts_from_json, facts_to_json, without_words
@@ -34,7 +43,6 @@ from pipeline.review_tables import (
 )
 from pipeline.store import metadata_of
 from pipeline.tables import BatchRow, CallRow, FactsRow, OutcomeRow, ResultRow, SeenFileRow, utc_now
-from pipeline.traces import BY_RECORDING, Removed, count, names_call, path_of, trace, unshared
 from pipeline.worklist import WAITING, WORKING
 
 GONE = "deleted; nothing is kept of it"

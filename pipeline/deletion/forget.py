@@ -1,7 +1,7 @@
 """Forgetting a call: everything that was made of it goes, with a receipt, and a check afterwards.
 
 The database is one transaction; then come the files. What is cut off between the two, or fails, is
-gone on with by the next :func:`forget_call` or :func:`pipeline.retention.purge_old`.
+gone on with by the next :func:`forget_call` or :func:`pipeline.deletion.retention.purge_old`.
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from secrets import token_hex
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline import kept_files
 from pipeline.as_scored import found_at
+from pipeline.deletion import kept_files
+from pipeline.deletion.kept_files import FilesRemoved
+from pipeline.deletion.nothing_left import bytes_left, rows_left
+from pipeline.deletion.receipts import Receipt, Unfinished, keep_receipt, unfinished_receipts
+from pipeline.deletion.removal import TABLES, remove_calls, remove_names
+from pipeline.deletion.traces import SHORTEST_TELLING, Removed
 from pipeline.forgotten import FORGET, hold_off_storing
-from pipeline.kept_files import FilesRemoved
 from pipeline.legal_hold import HoldError, calls_named, list_holds
-from pipeline.nothing_left import bytes_left, rows_left
 from pipeline.paths import SIDECAR_SUFFIX, is_address, printable
-from pipeline.receipts import Receipt, Unfinished, keep_receipt, unfinished_receipts
-from pipeline.removal import TABLES, remove_calls, remove_names
 from pipeline.review_tables import AuditRow
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
-from pipeline.traces import SHORTEST_TELLING, Removed
 
 
 def forget_call(

@@ -14,8 +14,8 @@ from typing import Any, Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pipeline.deletion.traces import Removed
 from pipeline.privacy_tables import ReceiptRow
-from pipeline.traces import Removed
 
 MOST_LISTED = 50
 """Lines of one kind on a printed receipt; of more, the number is told."""

@@ -13,20 +13,20 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from pipeline import kept_files
 from pipeline.coaching_tables import CoachingMomentRow
+from pipeline.deletion import kept_files
+from pipeline.deletion.forget import exports_since, finish, finish_all, new_receipt, notes_of
+from pipeline.deletion.kept_files import FilesRemoved
+from pipeline.deletion.receipts import Receipt, Unfinished, keep_receipt
+from pipeline.deletion.removal import remove_calls, remove_words
+from pipeline.deletion.traces import BY_RECORDING, Removed, trace
 from pipeline.errors import SettingsError
-from pipeline.forget import exports_since, finish, finish_all, new_receipt, notes_of
 from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
-from pipeline.kept_files import FilesRemoved
 from pipeline.privacy_tables import LegalHoldRow
-from pipeline.receipts import Receipt, Unfinished, keep_receipt
-from pipeline.removal import remove_calls, remove_words
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
-from pipeline.traces import BY_RECORDING, Removed, trace
 
 NO_AGE = (
     "no age is set, so nothing is too old; set keep_audio_days, keep_transcripts_days or "

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from sqlalchemy import ColumnElement, String, Table, func, make_url, or_, select
 from sqlalchemy.orm import Session
 
+from pipeline.deletion.kept_files import files_with
+from pipeline.deletion.traces import BY_RECORDING, SHORTEST_TELLING
 from pipeline.encryption import SealedText
-from pipeline.kept_files import files_with
 from pipeline.settings import Settings
 from pipeline.tables import Base, CallRow
-from pipeline.traces import BY_RECORDING, SHORTEST_TELLING
 
 
 def rows_left(
