@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import uvicorn
 
 from pipeline.errors import SettingsError
+from pipeline.paths import PLAYBACK
 from pipeline.review.app import create_app
 from pipeline.review.people import anybody, invite
-from pipeline.review.playback import PLAYBACK as SOUND_FOLDER
 from pipeline.review.playback import make_room
 from pipeline.review.site import Site, read_secret
 from pipeline.settings import Settings
@@ -49,7 +49,7 @@ def serve(
         site = Site(store, settings, read_secret(settings))
         with store.write() as session:
             take_in(session.connection())  # an older version may have gone on after the upgrade
-        make_room(settings.data_dir.absolute() / SOUND_FOLDER)
+        make_room(settings.data_dir.absolute() / PLAYBACK)
         first_start = not anybody(store)
         scheme = "https" if certificate is not None else "http"
         name = "localhost" if is_loopback(host) else f"[{host}]" if ":" in host else host
