@@ -124,7 +124,7 @@ def _database(settings: Settings) -> Check:
 
     try:
         with Store.of(settings) as store:
-            kept = "in plain text" if store.keys is None else "encrypted"
+            kept = "encrypted" if store.seals else "in plain text"
             return Check("database", True, f"{store.name}; words of calls are stored {kept}")
     except CallscoreError as error:
         return Check("database", False, str(error), "correct --db, CALLSCORE_DB_URL or data_dir")

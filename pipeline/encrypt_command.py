@@ -7,11 +7,11 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sqlalchemy import LargeBinary, Table, Text, and_, delete, select, type_coerce, update
+from sqlalchemy import LargeBinary, Table, Text, and_, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from pipeline import coaching_tables, review_tables  # noqa: F401 - their tables count too
-from pipeline.encryption import SealedBytes, SealedText, new_key, open_sealed
+from pipeline.encryption import SealedBytes, SealedText, in_plain, new_key, open_sealed
 from pipeline.errors import SettingsError
 from pipeline.fulltext import index_words
 from pipeline.privacy_tables import SealRow
@@ -40,22 +40,27 @@ def encrypt_stored(settings: Settings, say: Callable[[str], None], *, off: bool 
             raise SettingsError(
                 "encryption_key: not set; callscore encrypt --new-key prints one to set"
             )
+        # First, so that nobody goes on as it was.
+        store.mark_sealed(sealing=not off)
         changed, touched = 0, ["call_words"]
         for table, columns in sealed_columns():
             touched.append(table.name)
-            changed += _change(store, table, columns, off=off)
-        if off:
-            with store.write() as session:
-                session.execute(delete(SealRow))
+            if table is not SealRow.__table__:
+                changed += _change(store, table, columns, off=off)
         _index(store, off=off)
-        store.wipe(tuple(touched))
+        if off:
+            # Last: until then nobody gets in who cannot read what is still sealed.
+            with store.write() as session:
+                session.get_one(SealRow, 1).probe = ""
+        for place in store.wipe(tuple(touched)):
+            say(f"May still hold what was stored before: {place}")
     reports = 0 if off else delete_reports(settings)
     if reports:
         say(f"{reports} reports that quoted calls are deleted.")
     if off:
-        say(f"{changed} rows are in plain again. Take the key out of the settings now.")
+        say(f"{changed} rows are in plain again. The key can go from the settings now.")
     else:
-        say(f"{changed} rows newly sealed. Start the site and workers anew if they had no key.")
+        say(f"{changed} rows newly sealed. Who has not this key yet cannot store anything now.")
 
 
 def sealed_columns() -> Iterator[tuple[Table, list[str]]]:
@@ -92,7 +97,8 @@ def _change_row(
             continue
         stored = value.encode() if isinstance(value, str) else bytes(value)
         assert store.keys is not None
-        now = open_sealed(stored, store.keys) if off else store.keys.seal_anew(stored)
+        opened = in_plain(open_sealed(stored, store.keys)) if off else None
+        now = store.keys.seal_anew(stored) if opened is None else opened
         if now != stored:
             new = now.decode() if isinstance(value, str) else now
             values[name] = type_coerce(new, plain.type)

@@ -18,8 +18,10 @@ from sqlalchemy.types import TypeDecorator
 
 from pipeline.errors import SettingsError
 
-SEALED = "sealed:"
-"""What a sealed value begins with; nothing else that we store in these columns does."""
+SEALED = "\x02sealed:"
+"""What a sealed value begins with."""
+PLAIN = "\x02plain:"
+"""Put before a plain value that would look like a marked one."""
 NO_KEY = (
     "what is stored is encrypted, and there is no key; set encryption_key or encryption_key_file"
 )
@@ -42,7 +44,7 @@ class Keys:
     def seal_anew(self, value: bytes) -> bytes:
         """A stored value as the first key seals it: the same one if it does already."""
         if not is_sealed(value):
-            return self.seal(value)
+            return self.seal(value.removeprefix(PLAIN.encode()))
         token = value.removeprefix(SEALED.encode())
         try:
             self.first.decrypt(token)
@@ -63,6 +65,8 @@ def read_keys(given: str | None, file: Path | None) -> Keys | None:
     """
     if given is not None and file is not None:
         raise SettingsError("encryption_key and encryption_key_file are both set; leave one out")
+    if given is None and file is None:
+        return None
     name, parts = "encryption_key", (given or "").split(",")
     if file is not None:
         name, parts = f"encryption_key_file {file}", _read(file).split()
@@ -76,9 +80,7 @@ def read_keys(given: str | None, file: Path | None) -> Keys | None:
                 "makes one"
             ) from None
     if not keys:
-        if file is not None:
-            raise SettingsError(f"{name}: there is no key in it; callscore encrypt --new-key")
-        return None
+        raise SettingsError(f"{name}: there is no key in it; callscore encrypt --new-key")
     return Keys(keys[0], MultiFernet(keys))
 
 
@@ -98,24 +100,31 @@ def _read(file: Path) -> str:
     return text
 
 
-def seal_with(engine: Engine, keys: Keys | None) -> None:
-    """Seals what is written through the engine from now on, and opens what is read; None: plain."""
+def seal_with(engine: Engine, keys: Keys | None, *, sealing: bool = True) -> None:
+    """Opens what is read through the engine; seals what is written, unless ``sealing`` is off."""
     engine.dialect.callscore_keys = keys  # type: ignore[attr-defined]
+    engine.dialect.callscore_sealing = sealing  # type: ignore[attr-defined]
 
 
 def seals(session: Session) -> bool:
     """Whether what the session writes is sealed."""
-    return _keys(session.get_bind().dialect) is not None
+    return _sealing_keys(session.get_bind().dialect) is not None
 
 
 def is_sealed(value: bytes) -> bool:
     return value.startswith(SEALED.encode())
 
 
+def in_plain(value: bytes) -> bytes:
+    """A value as it is stored unsealed."""
+    marked = value.startswith((SEALED.encode(), PLAIN.encode()))
+    return PLAIN.encode() + value if marked else value
+
+
 def open_sealed(value: bytes, keys: Keys | None) -> bytes:
     """What a stored value holds. Raises SettingsError where no key opens it."""
     if not is_sealed(value):
-        return value
+        return value.removeprefix(PLAIN.encode())
     if keys is None:
         raise SettingsError(NO_KEY)
     try:
@@ -134,11 +143,10 @@ class SealedText(TypeDecorator[str]):
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        keys = _keys(dialect)
-        return value if value is None or keys is None else keys.seal(value.encode()).decode()
+        return None if value is None else _to_store(value.encode(), dialect).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None or not value.startswith(SEALED):
+        if value is None or not value.startswith((SEALED, PLAIN)):
             return value
         return open_sealed(value.encode(), _keys(dialect)).decode()
 
@@ -150,11 +158,19 @@ class SealedBytes(TypeDecorator[bytes]):
     cache_ok = True
 
     def process_bind_param(self, value: bytes | None, dialect: Dialect) -> bytes | None:
-        keys = _keys(dialect)
-        return value if value is None or keys is None else keys.seal(value)
+        return None if value is None else _to_store(value, dialect)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> bytes | None:
         return None if value is None else open_sealed(bytes(value), _keys(dialect))
+
+
+def _to_store(value: bytes, dialect: Dialect) -> bytes:
+    keys = _sealing_keys(dialect)
+    return in_plain(value) if keys is None else keys.seal(value)
+
+
+def _sealing_keys(dialect: Dialect) -> Keys | None:
+    return _keys(dialect) if getattr(dialect, "callscore_sealing", True) else None
 
 
 def _keys(dialect: Dialect) -> Keys | None:

@@ -30,13 +30,15 @@ class OriginalRow(Base):
 class SealRow(Base):
     """Says that the database is encrypted: who has no key that opens ``probe`` does not get in.
 
-    One row, from the first time that it is opened with a key.
+    One row, from the first time that it is opened with a key. Where ``sealing`` is off, new rows
+    are stored in plain whoever has keys, until ``callscore encrypt`` seals all.
     """
 
     __tablename__ = "seals"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     probe: Mapped[str] = mapped_column(SealedText)
+    sealing: Mapped[bool]
 
 
 class LegalHoldRow(Base):
@@ -45,7 +47,7 @@ class LegalHoldRow(Base):
     __tablename__ = "legal_holds"
 
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True)
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(SealedText)
     person_name: Mapped[str]
     """Who set it; empty: from the command line."""
     at: Mapped[datetime]

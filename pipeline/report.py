@@ -178,7 +178,7 @@ def write_report(batch: int, store: Store, settings: Settings) -> Path:
         agents=summarize_agents(outcomes),
         problems=[outcome for outcome in outcomes if outcome.result_id is None],
         results=_results(outcomes, store),
-        quotes=store.keys is None,
+        quotes=not store.seals,
     )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, get_args
 
 from sqlalchemy import Executable, case, delete, exc, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from pipeline.database import open_database, readable_errors
-from pipeline.encryption import Keys, read_keys
+from pipeline.encryption import Keys, read_keys, seal_with, seals
 from pipeline.errors import TransientError
 from pipeline.forgotten import refuse_forgotten, why_forgotten
 from pipeline.metadata import started_at_utc
@@ -134,14 +135,48 @@ class Store:
     def _check_keys(self) -> None:
         """Lets in only who can read what is there, and marks the database where they seal it."""
         with self.read() as session:
-            sealed = session.get(SealRow, 1) is not None  # raises where no key opens it
-        if self.keys is not None and not sealed:
+            marked = self._heed_seal(session)
+        if self.keys is not None and not marked:
+            self.mark_sealed()
 
-            def mark(session: Session) -> None:
-                if session.get(SealRow, 1) is None:
-                    session.add(SealRow(id=1, probe=utc_now().isoformat()))
+    @property
+    def seals(self) -> bool:
+        """Whether words are stored encrypted."""
+        with self.read() as session:
+            return seals(session)
 
-            self.write_once(mark)
+    def _heed_seal(self, session: Session) -> bool:
+        """Whether the database was ever sealed; if so, writes as it is now.
+
+        Raises SettingsError where no key of ours opens it.
+        """
+        row = session.get(SealRow, 1)
+        if row is not None:
+            seal_with(self._engine, self.keys, sealing=row.sealing)
+        return row is not None
+
+    def mark_sealed(self, *, sealing: bool = True) -> None:
+        """Has all that is written from now on sealed with our first key, whoever writes it.
+
+        ``sealing`` off: has it stored in plain.
+        """
+
+        def mark(session: Session) -> None:
+            if session.get_bind().dialect.name == "postgresql":
+                # Waits for who writes as it was before.
+                session.execute(sql("LOCK TABLE seals IN ACCESS EXCLUSIVE MODE"))
+            row = session.get(SealRow, 1)
+            if sealing:
+                seal_with(self._engine, self.keys)
+                session.execute(delete(SealRow))
+                session.expunge_all()
+                session.add(SealRow(id=1, probe=utc_now().isoformat(), sealing=True))
+            elif row is not None:
+                row.sealing = False
+
+        self.write_once(mark)
+        with self.read() as session:
+            self._heed_seal(session)
 
     def start_batch(self, origin: str) -> int:
         """A new batch; ``origin`` says what started it."""
@@ -384,6 +419,7 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Session]:
         with readable_errors(self.name), Session(self._writing) as session, session.begin():
+            self._heed_seal(session)  # the keys may have changed since it was opened
             yield session
 
     def wipe(self, tables: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,17 +11,18 @@ from typer.testing import CliRunner
 from pipeline.batch import Batch, score_one
 from pipeline.cli import app
 from pipeline.encrypt_command import sealed_columns
-from pipeline.encryption import SEALED, new_key, read_keys
+from pipeline.encryption import PLAIN, SEALED, new_key, read_keys
 from pipeline.errors import SettingsError
 from pipeline.find import Found
 from pipeline.report import write_report
 from pipeline.review.app import create_app
 from pipeline.review.people import accept, add_person, invite
 from pipeline.review.site import Site
+from pipeline.review_tables import ReviewRow
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.tables import ResultRow
+from pipeline.tables import ResultRow, utc_now
 from pipeline.verify import verify
 from tests.fakes import FakeListener, NoEngines
 
@@ -148,7 +149,7 @@ def test_what_was_in_plain_is_sealed_by_the_command(given, score) -> None:
     assert PLANTED not in stored(settings)
     assert files_with(settings.data_dir, PLANTED) == []
     assert results(settings) == before
-    assert run("encrypt").startswith("0 rows")
+    assert "\n0 rows" in f"\n{run('encrypt')}"
 
 
 def test_a_key_is_changed_without_a_gap(given, score) -> None:
@@ -230,6 +231,81 @@ def test_keys_lie_in_a_file_of_their_owner(tmp_path: Path) -> None:
         read_keys(None, file)
 
 
+def comment(store: Store, words: str) -> None:
+    with store.write() as session:
+        row = ReviewRow(
+            call=1, criterion="solve", kind="corrected", answer="met", before="missed",
+            machine="missed", result=1, rule=None, comment=words, person=None, person_name="a",
+            at=utc_now(),
+        )  # fmt: skip
+        session.add(row)
+
+
+def comments(store: Store) -> list[str]:
+    with store.read() as session:
+        return list(session.scalars(select(ReviewRow.comment)))
+
+
+@pytest.mark.parametrize("words", [SEALED, f"{SEALED}x", f"{PLAIN}x", "sealed:x"])
+def test_nobody_can_write_what_looks_sealed(given, score, words: str) -> None:
+    score(given())
+    with Store.of(Settings()) as store:
+        comment(store, words)
+        assert comments(store) == [words]
+    given(NEW)
+    run("encrypt")
+    with Store.of(Settings()) as store:
+        assert comments(store) == [words]
+    run("encrypt", "--off")
+    given()
+    with Store.of(Settings()) as store:
+        assert comments(store) == [words]
+
+
+@pytest.mark.parametrize("keys", [(), (OLD,)])
+def test_who_was_there_before_the_key_stores_nothing_more(given, score, keys) -> None:
+    score(given(*keys))
+    with Store.of(Settings()) as early:
+        given(*(NEW, *keys))
+        run("encrypt")
+        with pytest.raises(SettingsError, match="encryption_key"):
+            comment(early, PLANTED)
+    assert PLANTED not in stored(given(NEW))
+
+
+def test_switched_off_it_stays_off_while_the_key_is_still_there(given, score) -> None:
+    settings = given(NEW)
+    score(settings)
+    with Store.of(settings) as early:
+        run("encrypt", "--off")
+        comment(early, "After.")
+    score(settings, 1)
+    assert SEALED not in stored(settings)
+    assert len(results(given())) == 2
+    run_with_key = given(NEW)
+    run("encrypt")
+    assert PLANTED not in stored(run_with_key)
+
+
+def test_cut_off_while_switched_off_nobody_gets_in_without_the_key(
+    given, score, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(given(NEW))
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.encrypt_command._index", cut_off)
+        assert CliRunner().invoke(app, ["encrypt", "--off"]).exit_code == 1
+    given()
+    with pytest.raises(SettingsError, match="no key"):
+        Store.of(Settings())
+    given(NEW)
+    run("encrypt", "--off")
+    assert results(given())
+
+
+def cut_off(*_: object, **__: object) -> None:
+    raise RuntimeError
+
+
 def test_every_column_with_words_is_sealed() -> None:
     """Who adds one says here whether it holds words of calls."""
     sealed = {f"{table.name}.{column}" for table, columns in sealed_columns() for column in columns}
@@ -237,6 +313,7 @@ def test_every_column_with_words_is_sealed() -> None:
         *("facts.facts_json", "results.result_json", "opinions.opinion_json", "reviews.comment"),
         *("promises.quote", "promises.said", "statements.text", "statements.embedding"),
         *("cause_members.words", "saved_views.query", "originals.words_json", "seals.probe"),
+        "legal_holds.reason",
         *("coaching_sessions.goal", "coaching_sessions.note"),
         *("coaching_moments.excerpt_json", "coaching_moments.clip"),
     }

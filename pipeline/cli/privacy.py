@@ -35,11 +35,11 @@ def encrypt(
     """Encrypt what is stored already with the first of your keys.
 
     What is stored from now on needs no such thing. To change the key, put the new one in front of
-    the old one, run this, then take the old one away.
+    the old one everywhere, start site and workers anew, run this, then take the old one away.
 
     \b
     Examples:
-      callscore encrypt --new-key > /etc/callscore.key && chmod 600 /etc/callscore.key
+      (umask 077; callscore encrypt --new-key > /etc/callscore.key)
       CALLSCORE_ENCRYPTION_KEY_FILE=/etc/callscore.key callscore encrypt
     """
     with bad_arguments():

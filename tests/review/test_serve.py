@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from pipeline.cli import STOPPED_BY_CTRL_C
+from pipeline.cli.common import STOPPED_BY_CTRL_C
 from pipeline.errors import SettingsError
 from pipeline.review.people import add_person
 from pipeline.review.serve import is_loopback

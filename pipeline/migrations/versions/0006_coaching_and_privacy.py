@@ -67,6 +67,7 @@ def upgrade() -> None:
         "seals",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("probe", sa.Text(), nullable=False),
+        sa.Column("sealing", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(

@@ -41,6 +41,7 @@ def show_calls(request: Request, person: Viewer, wanted: Wanted) -> Response:
         choices=_choices(site, person),
         views=saved_views.list_views(site.store, person),
         formats=FORMATS,
+        searchable=not site.store.seals,
     )
 
 
