@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import case, select
 
+from pipeline.fulltext import has_words
 from pipeline.records import CallFacts, SecondOpinion
 from pipeline.result import facts_from_json, metadata_from_json
 from pipeline.store import Judging, Store, metadata_of
@@ -50,7 +51,7 @@ def stored_results(store: Store, call_ids: Sequence[str] = ()) -> Iterator[Store
     for chunk in _chunks(wanted):
         with store.read() as session:
             rows = session.execute(
-                select(ResultRow, CallRow, FactsRow.facts_json)
+                select(ResultRow, CallRow, case((has_words(), FactsRow.facts_json)))
                 .join(CallRow, ResultRow.call == CallRow.id)
                 .outerjoin(FactsRow, _JUDGED_FROM)
                 .where(ResultRow.id.in_(chunk))
@@ -67,7 +68,10 @@ def stored_results(store: Store, call_ids: Sequence[str] = ()) -> Iterator[Store
 
 
 def stored_calls(store: Store) -> Iterator[StoredFacts]:
-    """Every call with what was heard in it when it was last scored."""
+    """Every call with what was heard in it when it was last scored, but for those without words.
+
+    Words that were deleted stay so, though another call of the same recording may still have them.
+    """
     in_time = select(ResultRow.call, ResultRow.id).order_by(ResultRow.scored_at, ResultRow.id)
     with store.read() as session:
         newest = dict(session.execute(in_time).tuples().all())
@@ -77,7 +81,7 @@ def stored_calls(store: Store) -> Iterator[StoredFacts]:
                 select(CallRow, FactsRow.listening_key, FactsRow.facts_json)
                 .join(ResultRow, ResultRow.call == CallRow.id)
                 .join(FactsRow, _JUDGED_FROM)
-                .where(ResultRow.id.in_(chunk))
+                .where(ResultRow.id.in_(chunk), has_words())
                 .order_by(CallRow.id)
             )
             for call, listening_key, facts_json in rows:

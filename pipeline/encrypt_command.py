@@ -35,7 +35,7 @@ def encrypt_stored(settings: Settings, say: Callable[[str], None], *, off: bool 
 
     Raises SettingsError without a key.
     """
-    with Store.of(settings) as store:
+    with Store.of(settings, switching=True) as store:
         if store.keys is None:
             raise SettingsError(
                 "encryption_key: not set; callscore encrypt --new-key prints one to set"

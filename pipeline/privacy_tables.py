@@ -30,8 +30,9 @@ class OriginalRow(Base):
 class SealRow(Base):
     """Says that the database is encrypted: who has no key that opens ``probe`` does not get in.
 
-    One row, from the first time that it is opened with a key. Where ``sealing`` is off, new rows
-    are stored in plain whoever has keys, until ``callscore encrypt`` seals all.
+    One row, from the first time that it is opened with a key. Where ``sealing`` is off, encryption
+    was switched off: who still has keys does not get in either, and nothing is stored in plain
+    by mistake.
     """
 
     __tablename__ = "seals"

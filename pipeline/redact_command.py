@@ -6,53 +6,106 @@ while less was hidden, becomes what it would be now.
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
-from pipeline.privacy_tables import OriginalRow
+from pipeline.call import judge
+from pipeline.coaching_tables import CoachingMomentRow
+from pipeline.deletion.kept_files import FilesRemoved, remove_pages, remove_sound, sound_of
+from pipeline.errors import RubricError
+from pipeline.fulltext import has_words
+from pipeline.privacy_tables import LegalHoldRow, OriginalRow
 from pipeline.records import CallFacts
 from pipeline.redaction.facts import HIDES, HiddenFacts, hide, redaction_key
 from pipeline.redaction.redact import redact_text
 from pipeline.report import delete_reports
-from pipeline.result import dump_line, facts_from_json, facts_to_json, with_transcript
+from pipeline.result import (
+    dump_line,
+    facts_from_json,
+    facts_to_json,
+    metadata_from_json,
+    to_dict,
+    with_transcript,
+)
 from pipeline.review_tables import ReviewRow
+from pipeline.rubric import restore_rubric
 from pipeline.settings import Settings
 from pipeline.standing import lock, refresh
 from pipeline.store import Store
-from pipeline.tables import CallRow, FactsRow, OpinionRow, ResultRow, utc_now
+from pipeline.tables import CallRow, FactsRow, OpinionRow, ResultRow, RubricRow, utc_now
+
+TABLES = (
+    *("answers", "call_words", "cause_members", "coaching_moments", "facts", "opinions"),
+    *("originals", "promises", "results", "reviews", "statements"),
+)
+"""In which words are replaced."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What was hidden, in how many recordings; what quoted it and was deleted."""
+
+    hidden: int = 0
+    recordings: int = 0
+    held: int = 0
+    moments: int = 0
+    sessions: set[int] = field(default_factory=set)
+    sounds: list[Path] = field(default_factory=list)
 
 
 def redact_stored(settings: Settings, say: Callable[[str], None]) -> None:
-    """Hides what the settings name in all stored calls, one recording at a time."""
-    changed = hidden = 0
+    """Hides what the settings name in all stored calls, one recording at a time.
+
+    Calls under legal hold stay as they are. Coaching moments of changed calls are deleted: their
+    sound has no tones where the words were.
+    """
+    changes = Changes()
     with Store.of(settings) as store:
         with store.read() as session:
             numbers = session.scalars(select(FactsRow.id).order_by(FactsRow.id)).all()
         for number in numbers:
             with store.write() as session:
-                newly = _redact_recording(session, number, settings)
-            changed, hidden = changed + (newly > 0), hidden + newly
+                _redact_recording(session, number, settings, changes)
+        _redact_comments(store, settings)
+        files = FilesRemoved()
+        remove_pages(settings, (), changes.sessions, files)
+        remove_sound(changes.sounds, files)
+        left = [*files.failed, *store.wipe(TABLES)]
     say(
-        f"{hidden} pieces of personal data newly hidden, in {changed} of {len(numbers)} recordings."
+        f"{changes.hidden} pieces of personal data newly hidden, in {changes.recordings} of "
+        f"{len(numbers)} recordings."
     )
+    if changes.held:
+        say(f"{changes.held} recordings of calls under legal hold were passed over.")
+    if changes.moments:
+        say(f"{changes.moments} coaching moments that held them are deleted.")
     reports = delete_reports(settings)
     if reports:
         say(f"{reports} reports that quoted calls as they were are deleted.")
+    for place in left:
+        say(f"May still hold what was stored before: {place}")
 
 
-def _redact_recording(session: Session, number: int, settings: Settings) -> int:
-    """Hides personal data in one stored recording and all made of it; says how much is new."""
+def _redact_recording(session: Session, number: int, settings: Settings, changes: Changes) -> None:
+    """Hides personal data in one stored recording and all made of it."""
     row = session.get(FactsRow, number)
     if row is None:  # deleted meanwhile
-        return 0
+        return
     facts = facts_from_json(row.facts_json)
     hidden = hide(facts, settings.redact)
     newly = sum(bool(words) for words in hidden.words)
     old_key, new_key = row.listening_key, _key(row.listening_key, settings)
     if not newly and old_key == new_key:
-        return 0
+        return
+    calls = select(CallRow.id).where(CallRow.recording_sha256 == row.recording_sha256)
+    held = select(LegalHoldRow.call).where(LegalHoldRow.call.in_(calls))
+    if session.scalar(held.limit(1)) is not None:
+        changes.held += 1
+        return
     of_recording = {"recording_sha256": row.recording_sha256, "listening_key": old_key}
     if _is_there(session, row.recording_sha256, new_key) and old_key != new_key:
         # Listened to again since; what the older listening left goes on under its own key.
@@ -67,17 +120,65 @@ def _redact_recording(session: Session, number: int, settings: Settings) -> int:
         select(ResultRow, CallRow.id)
         .join(CallRow, ResultRow.call == CallRow.id)
         .where(CallRow.recording_sha256 == row.recording_sha256, ResultRow.listening_key == old_key)
+        .where(has_words())
     )
     for result, call in session.execute(judged).tuples().all():
         lock(session, call)
-        shown = _requote(json.loads(result.result_json), facts, hidden, settings)
-        result.result_json = dump_line(with_transcript(shown, hidden.facts))
+        result.result_json = _shown(session, result, facts, hidden, settings)
         result.listening_key = new_key
-        for review in session.scalars(select(ReviewRow).where(ReviewRow.call == call)):
-            review.comment = redact_text(review.comment, settings.redact)
         session.flush()
         refresh(session, call, scored=True)
-    return newly
+    if newly:
+        changes.hidden, changes.recordings = changes.hidden + newly, changes.recordings + 1
+        changes.sounds += sound_of(settings, [row.recording_sha256])
+        _delete_moments(session, calls, changes)
+
+
+def _shown(
+    session: Session,
+    row: ResultRow,
+    facts: CallFacts,
+    hidden: HiddenFacts,
+    settings: Settings,
+) -> str:
+    """A stored result with the words that are left.
+
+    Judged again where that gives the same answers, so that it verifies; else only its words change.
+    """
+    before = json.loads(row.result_json)
+    shown = _requote(before, facts, hidden, settings)
+    textual = dump_line(with_transcript(shown, hidden.facts))
+    files = session.get(RubricRow, row.rubric_hash)
+    if files is None or row.metadata_json is None or row.asked is not None:
+        return textual
+    try:
+        rubric = restore_rubric(json.loads(files.files_json))
+    except RubricError:
+        return textual
+    metadata = metadata_from_json(row.metadata_json)
+    again = to_dict(judge(replace(hidden.facts, metadata=metadata), rubric))
+    same = all(again[key] == before.get(key) for key in ("score", "coverage", "engines"))
+    answers = [[(c["id"], c["answer"]) for c in found["criteria"]] for found in (before, again)]
+    return dump_line(again) if same and answers[0] == answers[1] else textual
+
+
+def _redact_comments(store: Store, settings: Settings) -> None:
+    """Of corrections and disputes: people may have typed anything."""
+    with store.read() as session:
+        numbers = session.scalars(select(ReviewRow.id)).all()
+    for number in numbers:
+        with store.write() as session:
+            review = session.get(ReviewRow, number)
+            if review is not None and session.get(LegalHoldRow, review.call) is None:
+                review.comment = redact_text(review.comment, settings.redact)
+
+
+def _delete_moments(session: Session, calls: Select[tuple[int]], changes: Changes) -> None:
+    of_calls = CoachingMomentRow.call.in_(calls)
+    sessions = session.scalars(select(CoachingMomentRow.session).where(of_calls)).all()
+    changes.sessions |= set(sessions)
+    changes.moments += len(sessions)
+    session.execute(delete(CoachingMomentRow).where(of_calls))
 
 
 def _key(listening_key: str, settings: Settings) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from pipeline.database import open_database, readable_errors
 from pipeline.encryption import Keys, read_keys, seal_with, seals
-from pipeline.errors import TransientError
+from pipeline.errors import SettingsError, TransientError
 from pipeline.forgotten import refuse_forgotten, why_forgotten
 from pipeline.metadata import started_at_utc
 from pipeline.privacy_tables import OriginalRow, SealRow
@@ -99,12 +99,21 @@ class Store:
     """The open database; threads may share it, processes open their own.
 
     ``patience_s``: so long a database that is away is waited for. ``keys`` seal what holds words of
-    calls; without one that opens what is there, SettingsError is raised.
+    calls; without one that opens what is there, SettingsError is raised, and so with keys where
+    encryption was switched off, unless it is opened for ``switching`` it.
     """
 
-    def __init__(self, url: str, patience_s: float = 0.0, keys: Keys | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        patience_s: float = 0.0,
+        keys: Keys | None = None,
+        *,
+        switching: bool = False,
+    ) -> None:
         self.name, self._engine = open_database(url, patience_s, take_in, keys)
         self.keys = keys
+        self._switching = switching
         # SQLite: a writer takes the write lock at once and waits for it in turn; one that begins
         # as a reader can find the database changed under it and fail without waiting.
         self._writing = self._engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
@@ -115,13 +124,12 @@ class Store:
             raise
 
     @classmethod
-    def of(cls, settings: Settings, patience_s: float = 0.0) -> Self:
+    def of(cls, settings: Settings, patience_s: float = 0.0, *, switching: bool = False) -> Self:
         """The database that the settings name."""
         given = settings.encryption_key
         secret = None if given is None else given.get_secret_value()
-        return cls(
-            settings.database_url, patience_s, read_keys(secret, settings.encryption_key_file)
-        )
+        keys = read_keys(secret, settings.encryption_key_file)
+        return cls(settings.database_url, patience_s, keys, switching=switching)
 
     def __enter__(self) -> Self:
         return self
@@ -148,17 +156,23 @@ class Store:
     def _heed_seal(self, session: Session) -> bool:
         """Whether the database was ever sealed; if so, writes as it is now.
 
-        Raises SettingsError where no key of ours opens it.
+        Raises SettingsError where no key of ours opens it, or encryption was switched off.
         """
         row = session.get(SealRow, 1)
-        if row is not None:
-            seal_with(self._engine, self.keys, sealing=row.sealing)
-        return row is not None
+        if row is None:
+            return False
+        if self.keys is not None and not row.sealing and not self._switching:
+            raise SettingsError(
+                "encryption was switched off (callscore encrypt --off); take the key out of the "
+                "settings, or run callscore encrypt to switch it on again"
+            )
+        seal_with(self._engine, self.keys, sealing=row.sealing)
+        return True
 
     def mark_sealed(self, *, sealing: bool = True) -> None:
         """Has all that is written from now on sealed with our first key, whoever writes it.
 
-        ``sealing`` off: has it stored in plain.
+        ``sealing`` off: lets nobody with keys write until they are taken away.
         """
 
         def mark(session: Session) -> None:

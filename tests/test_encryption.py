@@ -224,8 +224,9 @@ def test_keys_lie_in_a_file_of_their_owner(tmp_path: Path) -> None:
     assert keys.all.decrypt(keys.first.encrypt(b"x")) == b"x"
     with pytest.raises(SettingsError, match="both set"):
         read_keys(NEW, file)
-    with pytest.raises(SettingsError, match="cannot be read"):
-        read_keys(None, tmp_path / "none")
+    with pytest.raises(SettingsError, match="no such file") as refused:
+        read_keys(None, Path(NEW))
+    assert NEW not in str(refused.value)
     file.write_text("")
     with pytest.raises(SettingsError, match="no key in it"):
         read_keys(None, file)
@@ -273,18 +274,21 @@ def test_who_was_there_before_the_key_stores_nothing_more(given, score, keys) ->
     assert PLANTED not in stored(given(NEW))
 
 
-def test_switched_off_it_stays_off_while_the_key_is_still_there(given, score) -> None:
+def test_switched_off_nobody_stores_in_plain_who_still_means_to_encrypt(given, score) -> None:
     settings = given(NEW)
     score(settings)
     with Store.of(settings) as early:
         run("encrypt", "--off")
-        comment(early, "After.")
-    score(settings, 1)
-    assert SEALED not in stored(settings)
+        with pytest.raises(SettingsError, match="switched off"):
+            comment(early, "After.")
+    with pytest.raises(SettingsError, match="switched off"):
+        score(settings, 1)
+    score(given(), 1)
     assert len(results(given())) == 2
-    run_with_key = given(NEW)
+    settings = given(NEW)
     run("encrypt")
-    assert PLANTED not in stored(run_with_key)
+    assert PLANTED not in stored(settings)
+    assert len(results(settings)) == 2
 
 
 def test_cut_off_while_switched_off_nobody_gets_in_without_the_key(

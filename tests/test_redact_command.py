@@ -9,14 +9,16 @@ from typer.testing import CliRunner
 
 from pipeline.batch import Batch, score_one
 from pipeline.cli import app
+from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
 from pipeline.find import Found
-from pipeline.privacy_tables import OriginalRow
+from pipeline.fulltext import forget_words
+from pipeline.privacy_tables import LegalHoldRow, OriginalRow
 from pipeline.records import Turn
-from pipeline.result import facts_from_json
+from pipeline.result import dump_line, facts_from_json, without_words
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.tables import FactsRow, ResultRow
+from pipeline.tables import FactsRow, ResultRow, utc_now
 from pipeline.verify import verify
 from tests import fakes
 from tests.fakes import FakeListener, NoEngines
@@ -132,3 +134,63 @@ def test_stored_calls_become_what_they_would_be_now(score, monkeypatch, keep: bo
     # The next night finds its facts: nothing is listened to again.
     settings = score(keep_originals=keep)
     assert len(FakeListener(settings.data_dir.parent / "heard").heard) == 1
+
+
+def redact(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("CALLSCORE_DATA_DIR", str(settings.data_dir))
+    said = CliRunner().invoke(app, ["redact", "--db", settings.database_url])
+    assert said.exit_code == 0, said.output
+    return said.output
+
+
+def test_what_was_made_of_the_words_goes_too(score, monkeypatch) -> None:
+    settings = score(redact=())
+    moment = {"place": 0, "kind": "missed", "criterion": "solve", "colleague": False}
+    with Store.of(settings) as store, store.write() as session:
+        made = CoachingSessionRow(
+            agent_id="unknown", agent_name=None, team=None, since=utc_now(), until=utc_now(),
+            rubric="leap 1", plan_json="{}", created_at=utc_now(), created_by="",
+        )  # fmt: skip
+        session.add(made)
+        session.flush()
+        session.add(
+            CoachingMomentRow(
+                session=made.id, call=1, start_s=0.0, end_s=1.0, excerpt_json=PHONE, **moment
+            )
+        )
+        sha256 = session.scalars(select(FactsRow.recording_sha256)).one()
+    page = settings.data_dir / "coaching" / "2026-11-25-session-1.html"
+    sound = settings.data_dir / "playback" / f"{sha256}.wav"
+    for file in (page, sound):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(PHONE)
+    said = redact(settings, monkeypatch)
+    assert "1 coaching moments" in said
+    with Store.of(settings) as store, store.read() as session:
+        assert session.scalars(select(CoachingMomentRow)).all() == []
+    holding = [
+        path
+        for path in settings.data_dir.rglob("*")
+        if path.is_file() and b"7946" in path.read_bytes()
+    ]
+    assert holding == []
+
+
+def test_a_call_under_legal_hold_stays_as_it_is(score, monkeypatch) -> None:
+    settings = score(redact=())
+    with Store.of(settings) as store, store.write() as session:
+        session.add(LegalHoldRow(call=1, reason="A claim.", person_name="", at=utc_now()))
+    assert "1 recordings of calls under legal hold" in redact(settings, monkeypatch)
+    assert PHONE in contents(settings)
+
+
+def test_words_that_were_deleted_do_not_come_back(score, monkeypatch) -> None:
+    settings = score(redact=())
+    with Store.of(settings) as store, store.write() as session:
+        row = session.scalars(select(ResultRow)).one()
+        row.result_json = dump_line(without_words(json.loads(row.result_json), utc_now()))
+        forget_words(session, row.call)
+    redact(settings, monkeypatch)
+    assert CliRunner().invoke(app, ["rescore", "--db", settings.database_url]).exit_code == 0
+    with Store.of(settings) as store, store.read() as session:
+        assert json.loads(session.scalars(select(ResultRow)).one().result_json)["turns"] == []

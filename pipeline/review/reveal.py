@@ -26,6 +26,8 @@ def find_words(store: Store, call: CallRow, standing: StandingRow) -> tuple[str,
 def with_words(result: Mapping[str, Any], words: Sequence[str]) -> dict[str, Any]:
     """The result with what was hidden back in its turns; quotes stay as they are."""
     shown = copy.deepcopy(dict(result))
+    if not shown["turns"]:  # they were deleted
+        return shown
     in_place = zip(shown["redactions"], words, strict=True)
     # From the end: what lies before a stand-in keeps its place.
     for found, said in reversed(list(in_place)):
