@@ -45,7 +45,7 @@ def test_keys_and_their_order():
         "schema", "call_id", "agent_id", "started_at", "recording_sha256", "duration_s", "channels",
         "language", "rubric", "engines", "score", "uncapped_score", "coverage", "failed_by",
         "turns", "interruptions", "holds", "dead_air", "raised_voice", "talk", "criteria", "flags",
-        "warnings", "interruption_counts", "escalation", "second_opinion",
+        "warnings", "interruption_counts", "escalation", "second_opinion", "redactions",
     ]  # fmt: skip
     assert list(result["rubric"]) == ["id", "version", "hash"]
     assert list(result["turns"][0]) == ["role", "start_s", "end_s", "text", "words"]
