@@ -6,14 +6,25 @@ from collections.abc import Sequence
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.model_words import likely_words
+from pipeline.redaction.spoken import Run
 from pipeline.redaction.words import Words
 
 LIKELY = 0.5
 """A word is part of an address from here on, by the model."""
+LIKELY_TOWN = 0.02
+"""The model is unsure of towns without capitals; after a street there is hardly anything else."""
 NEAR_STEPS = 20
+LONG_STEPS = 14
+TOWN_STEPS = 5
+"""A town alone is an address only so near to what asks for one."""
 SHORT_STEPS = 7
 """One or two digits are a house number only so near to what says so."""
+LEAST_SURE_DIGITS = 3
 MOST_HOUSE_DIGITS = 5
+MOST_PUTTING_RIGHT = 12
+"""Words of a turn that puts a house number right."""
+SHORTENED = 3
+"""Letters of a word that is cut short with a full stop."""
 MOST_GAP = 2
 """Words within an address that the model does not label."""
 _POSTCODES = re.compile(
@@ -21,29 +32,103 @@ _POSTCODES = re.compile(
     r"|\b[A-Z]{2} \d{5}(?:-\d{4})?\b"
 )
 
+_OTHER_STREETS = re.compile(
+    r"\b\w{2,}(?:straße|strasse|platz|gasse|allee|straat|laan|gracht|gatan|vägen|gade|vej) \d+\w?\b"
+    r"|\b(?:Calle|Avenida|Via|Viale|Piazza|Plaza|Rua|Ulica)(?: [\wÀ-ÿ]+){1,3},? \d+\b"
+    r"|\b\d{1,4},? (?:rue|chemin|allée|impasse|quai)(?: [\wÀ-ÿ'’]+){1,4}\b"
+)
+
 
 def find_addresses(views: Sequence[View], words: Words) -> list[Found]:
     """Street addresses, postcodes, and towns that belong to them."""
     found: list[Found] = []
     for view in views:
-        found.extend(
-            Found("address", view.number, m.start(), m.end())
-            for m in _POSTCODES.finditer(view.text)
-            if not _is_harmless(views, view, m.start(), m.end())
-        )
-        found.extend(_by_street(view, words))
+        found.extend(_by_postcode(views, view, words))
+        found.extend(_by_street(views, view, words))
+        found.extend(_by_other_street(view, words))
+        found.extend(_by_street_name(views, view, words))
         found.extend(_by_model(views, view, words))
         found.extend(_by_cue(views, view, words))
+        found.extend(_put_right(view, found, words))
     return found
 
 
-def _is_harmless(views: Sequence[View], view: View, start: int, end: int) -> bool:
-    inside = [n for n, token in enumerate(view.tokens) if token.start < end and token.end > start]
-    cues = near_cues(views, view, inside[0], inside[-1])
-    return bool(cues) and cues[0][1] == "harmless"
+def _by_postcode(views: Sequence[View], view: View, words: Words) -> list[Found]:
+    """Postcodes as they are written, with the places before them."""
+    found = []
+    for match in _POSTCODES.finditer(view.text):
+        inside = _tokens_in(view, match)
+        cues = near_cues(views, view, inside[0], inside[-1])
+        if cues and cues[0][1] == "harmless" and cues[0][0] <= SHORT_STEPS:
+            continue
+        first, last = _with_places(view, inside[0], inside[-1], words)
+        found.append(Found("address", view.number, view.tokens[first].start, view.tokens[last].end))
+    return found
 
 
-def _by_street(view: View, words: Words) -> list[Found]:
+def _by_other_street(view: View, words: Words) -> list[Found]:
+    """Streets as other languages write them: "Königstraße 77", "12 rue de la Paix"."""
+    found = []
+    for match in _OTHER_STREETS.finditer(view.text):
+        inside = _tokens_in(view, match)
+        first, last = _with_places(view, inside[0], inside[-1], words)
+        found.append(Found("address", view.number, view.tokens[first].start, view.tokens[last].end))
+    return found
+
+
+def _tokens_in(view: View, match: re.Match[str]) -> list[int]:
+    return [
+        n
+        for n, token in enumerate(view.tokens)
+        if token.start < match.end() and token.end > match.start()
+    ]
+
+
+def _by_street_name(views: Sequence[View], view: View, words: Words) -> list[Found]:
+    """A street without a number, where addresses are talked about: "The Old Forge, Mill Lane"."""
+    found = []
+    for at in range(1, len(view.tokens)):
+        token, before = view.tokens[at], view.tokens[at - 1]
+        if token.lower not in words.sure_streets or not token.text[0].isupper():
+            continue
+        if not before.text[0].isupper() or before.lower in words.plain:
+            continue
+        nearest = next(
+            ((s, kind) for s, kind in near_cues(views, view, at - 1, at) if kind != "ending"), None
+        )
+        if nearest is None or nearest[1] != "address" or nearest[0] > NEAR_STEPS:
+            continue
+        first, last = _with_places(view, at - 1, at, words)
+        found.append(Found("address", view.number, view.tokens[first].start, view.tokens[last].end))
+    return found
+
+
+def _put_right(view: View, found: Sequence[Found], words: Words) -> list[Found]:
+    """House numbers that are put right after an address: "It's seventeen, not seventy-seven"."""
+    turns = {one.turn for one in found}
+    if len(view.tokens) > MOST_PUTTING_RIGHT or not turns & {view.number - 1, view.number - 2}:
+        return []
+    if not any(token.lower in words.denies for token in view.tokens):
+        return []
+    return [
+        Found("address", view.number, run.start, run.end)
+        for run in view.runs
+        if 0 < len(run.digits) <= MOST_HOUSE_DIGITS and not _measures(view, run, words)
+    ]
+
+
+def _measures(view: View, run: Run, words: Words) -> bool:
+    following = view.tokens[run.last + 1].lower if run.last + 1 < len(view.tokens) else ""
+    before = view.tokens[run.first - 1].lower if run.first else ""
+    return (
+        following in words.units
+        or before in words.before_counts
+        or view.text[run.start - 1 : run.start] in words.money
+        or any(token.lower in words.units for token in view.tokens[run.first : run.last + 1])
+    )
+
+
+def _by_street(views: Sequence[View], view: View, words: Words) -> list[Found]:
     """A number and a street, and the places written after them: "3 Wattle Court, Darwin"."""
     cased = any(c.isupper() for c in view.text)
     found = []
@@ -58,6 +143,8 @@ def _by_street(view: View, words: Words) -> list[Found]:
                 break
             if name[-1].lower in (words.streets if cased else words.sure_streets):
                 first, last = _with_places(view, run.first, at, words)
+                if not cased:
+                    last = _with_town(views, view, last, words)
                 found.append(
                     Found("address", view.number, view.tokens[first].start, view.tokens[last].end)
                 )
@@ -65,23 +152,57 @@ def _by_street(view: View, words: Words) -> list[Found]:
     return found
 
 
+def _with_town(views: Sequence[View], view: View, last: int, words: Words) -> int:
+    """In a text without capitals, what the model thinks a place directly after the street."""
+    likely = likely_words(views, view)
+    while last + 1 < len(view.tokens):
+        token, shares = view.tokens[last + 1], likely[last + 1]
+        place = max(shares[group] for group in ("street", "city", "state", "zip"))
+        if token.lower not in words.after_streets and (
+            place < LIKELY_TOWN or token.lower in words.plain
+        ):
+            break
+        last += 1
+    return last
+
+
 def _with_places(view: View, first: int, last: int, words: Words) -> tuple[int, int]:
     """With the words around it that are written as names or numbers, within the sentence."""
     if not any(c.isupper() for c in view.text):
         return first, last
+    numbers = {n for run in view.runs if run.digits for n in range(run.first, run.last + 1)}
+
+    def is_part(at: int) -> bool:
+        token = view.tokens[at]
+        if token.text[0].isdigit() or at in numbers or token.lower in words.dwellings:
+            return True
+        return token.text[0].isupper() and (
+            token.lower.split("'")[0] not in words.plain or token.lower in words.address_heads
+        )
 
     def belongs(at: int, beside: int) -> bool:
         low, high = min(at, beside), max(at, beside)
         between = view.text[view.tokens[low].end : view.tokens[high].start]
-        token = view.tokens[at]
-        named = token.text[0].isupper() or token.text[0].isdigit() or token.lower in words.dwellings
-        return between.strip(" ,-–") == "" and named and token.text not in ("I", "I'm", "It's")
+        if between.startswith(".") and len(view.tokens[low].text) <= SHORTENED:
+            between = between[1:]  # "Road No. 12", "St. Mary's"
+        return between.strip(" ,-–/#") == ""
 
-    while last + 1 < len(view.tokens) and belongs(last + 1, last):
-        last += 1
-    while first > 0 and belongs(first - 1, first) and (first - 1 > 0 or last - first < 2):
-        first -= 1
-    return first, last
+    def reach(at: int, step: int) -> int:
+        """The last word that belongs, over joining words if more comes after them."""
+        end = at
+        here = at + step
+        while 0 <= here < len(view.tokens) and belongs(here, here - step):
+            if is_part(here):
+                end = here
+            elif (
+                view.tokens[here].lower not in (*words.address_joins, *words.ordinals)
+                or abs(here - end) > MOST_GAP
+            ):
+                break
+            here += step
+        return end
+
+    return reach(first, -1), reach(last, 1)
 
 
 def _by_cue(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -91,12 +212,24 @@ def _by_cue(views: Sequence[View], view: View, words: Words) -> list[Found]:
         if not cues or cues[0][1] != "address" or cues[0][0] > NEAR_STEPS:
             continue
         digits = len(run.digits)
-        near = NEAR_STEPS if digits >= 3 else SHORT_STEPS
-        following = view.tokens[run.last + 1].lower if run.last + 1 < len(view.tokens) else ""
-        measured = following in words.units or view.text[run.start - 1 : run.start] in words.money
+        near = LONG_STEPS if digits >= 3 else SHORT_STEPS
+        measured = _measures(view, run, words)
+        if digits < LEAST_SURE_DIGITS and not _is_said_alone(view, run, words):
+            continue
         if 0 < digits <= 9 and len(run.value) <= 10 and cues[0][0] <= near and not measured:
             found.append(Found("address", view.number, run.start, run.end))
     return found
+
+
+def _is_said_alone(view: View, run: Run, words: Words) -> bool:
+    """Whether a pause follows a short number, or "number" stands before it: a house number."""
+    before = view.tokens[run.first - 1].lower if run.first else ""
+    if before in words.any_number or before in words.dwellings:
+        return True
+    if run.last + 1 == len(view.tokens):
+        return True
+    after = view.tokens[run.last + 1]
+    return view.text[run.end] in ",.?!" or after.text[0].isupper()
 
 
 def _by_model(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -146,9 +279,16 @@ def _is_address(
     stretch = range(first, last + 1)
     lower = [view.tokens[n].lower for n in stretch]
     number = any(run.digits and first <= run.first <= last for run in view.runs)
+    named = any(word in words.streets for word in lower)
+    if any(c.isupper() for c in view.text):
+        capitals = [n for n in stretch if view.tokens[n].text[0].isupper()]
+        named = named or sum(len(view.tokens[n].text) > 1 for n in capitals) > 1
     street = any(likely[n]["street"] >= LIKELY for n in stretch) or any(
         word in words.streets for word in lower
     )
+    after = view.tokens[last + 1].lower if last + 1 < len(view.tokens) else ""
+    if not number and after in words.premises:
+        return False
     cues = near_cues(views, view, first, last)
     about = any(kind == "address" and steps <= NEAR_STEPS for steps, kind in cues)
     nearest = next((kind for _, kind in cues if kind != "ending"), "")
@@ -156,6 +296,18 @@ def _is_address(
         word in words.units for word in lower
     ):
         return False
+    if any(
+        cue.kind == "harmless" and first <= cue.first <= last and not cue.weak for cue in view.cues
+    ):
+        return False
+    spoken = {n for run in view.runs for n in range(run.first, run.last + 1)}
+    if not about and any(
+        word in words.units or word in words.before_counts or word in words.plain
+        for n, word in zip(stretch, lower, strict=True)
+        if n not in spoken
+    ):
+        return False
     if number and street and len(lower) >= 2:
-        return nearest != "harmless" or about
-    return about and (street or number or nearest == "address")
+        return (nearest != "harmless" and named) or about
+    steps = next((steps for steps, kind in cues if kind == "address"), NEAR_STEPS)
+    return about and (street or number or (nearest == "address" and steps <= TOWN_STEPS))

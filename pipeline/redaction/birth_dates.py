@@ -11,12 +11,19 @@ from pipeline.redaction.words import Words
 NEAR_STEPS = 22
 """So near the birth must be talked about."""
 EXPIRY_STEPS = 12
+MOST_PUTTING_RIGHT = 12
+"""Words of a turn that puts a date right: "it's the twenty-first"."""
 AGAIN_TURNS = 2
 """Turns after a date of birth in which it is read back or put right."""
 _LONG_AGO = re.compile(
     r"\b19[2-9]\d\b|\bnineteen[ -](?:twen|thir|for|fif|six|seven|eigh|nine)", re.IGNORECASE
 )
 """A whole date of the last century is hardly any but somebody's birth."""
+_LONG_AGO_WRITTEN = re.compile(r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?19[2-9]\d\b")
+_WHOLE = re.compile(
+    r"(?:(?:0?[1-9]|[12]\d|3[01])(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])(?:0?[1-9]|[12]\d|3[01]))"
+    r"(?:(?:19|20)\d\d|[2-9]\d)$"
+)
 _ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)$")
 
 
@@ -27,6 +34,8 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
         for first, last, numbers, month in _dates(view, words):
             cues = [pair for pair in near_cues(views, view, first, last) if pair[1] != "ending"]
             start, end = view.tokens[first].start, view.tokens[last].end
+            # "Won't be a second", "the other one".
+            one_word = first == last and view.tokens[last].lower in words.not_dates
             if (
                 cues
                 and cues[0][1] == "expiry"
@@ -44,7 +53,8 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 steps is not None
                 and steps <= NEAR_STEPS
                 and not any(
-                    kind in ("expiry", "harmless", "card", "phone", "id") for kind in nearer
+                    kind in ("expiry", "harmless", "card", "phone", "id", "address")
+                    for kind in nearer
                 )
             )
             again = any(
@@ -52,10 +62,14 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 for f in found
             )
             whole = numbers >= 2 or month
+            put_right = again and len(view.tokens) <= MOST_PUTTING_RIGHT and not nearer
             if (
                 (about and whole)
                 or (again and whole and not nearer)
-                or (again and about and _stands_alone(view, last))
+                or (again and about and _stands_alone(view, last) and not one_word)
+                or (put_right and _stands_alone(view, last) and not one_word)
+                or (_is_whole_turn(view) and not cues)
+                or (_LONG_AGO_WRITTEN.search(view.text[start:end]) and not nearer)
                 or (month and numbers > 1 and _LONG_AGO.search(view.text[start:end]) and not nearer)
             ):
                 found.append(Found("birth_date", view.number, start, end))
@@ -98,6 +112,19 @@ def _dates(view: View, words: Words) -> list[tuple[int, int, int, bool]]:
     return dates
 
 
+def _is_whole_turn(view: View) -> bool:
+    """Whether nothing but day, month and year is said: "twelve, six, sixty-four"."""
+    if len(view.runs) != 1:
+        return False
+    (run,) = view.runs
+    return (
+        run.last - run.first + 1 == len(view.tokens)
+        and len(run.pieces) >= 3
+        and _WHOLE.match(run.value) is not None
+        and any(piece.amount or len(piece.value) in (2, 4) for piece in run.pieces)
+    )
+
+
 def _stands_alone(view: View, last: int) -> bool:
     """Whether a pause follows: "the first line" is no date."""
     return last + 1 == len(view.tokens) or view.text[view.tokens[last].end] in ",.?!"
@@ -107,8 +134,11 @@ def _is_month(view: View, at: int, words: Words) -> bool:
     token = view.tokens[at]
     if token.lower not in words.months:
         return False
-    # "may" and "march" are verbs where they are not written as names.
-    return token.lower not in ("may", "march", "mar") or token.text[0].isupper() or at > 0
+    if token.lower not in ("may", "march", "mar") or token.text[0].isupper():
+        return True
+    # These are verbs too where they are not written as names and no number stands beside them.
+    beside = [view.tokens[n].lower for n in (at - 1, at + 1) if 0 <= n < len(view.tokens)]
+    return any(_is_number(word, words) or word == "of" for word in beside)
 
 
 def _is_number(word: str, words: Words) -> bool:

@@ -58,7 +58,7 @@ def views_of(turns: Sequence[Turn], language: str | None) -> tuple[list[View], W
     views = []
     for number, turn in enumerate(turns):
         tokens = tokens_of(turn.text)
-        cues = _cues(tokens, phrases)
+        cues = _cues(tokens, phrases, words)
         barred = {n for cue in cues for n in range(cue.first, cue.last + 1)}
         runs = read_runs(turn.text, tokens, words.numbers, barred)
         views.append(View(number, turn, tuple(tokens), tuple(cues), tuple(runs)))
@@ -104,8 +104,19 @@ def _strength(cue: CueWord) -> int:
     return WEAK_STEPS if cue.weak else -EXACT_STEPS * (cue.last > cue.first)
 
 
-def _cues(tokens: Sequence[Token], phrases: Phrases) -> list[CueWord]:
-    cues = []
+def _within_letters(tokens: Sequence[Token], at: int, length: int, words: Words) -> bool:
+    """Whether the letters of "P P S" are a part of more letters that are spelt."""
+    if any(len(token.text) > 1 for token in tokens[at : at + length]):
+        return False
+    after = at + length
+    # "N I capital D".
+    after += after + 1 < len(tokens) and tokens[after].lower in words.numbers.between
+    beside = [tokens[n] for n in (at - 1, after) if 0 <= n < len(tokens)]
+    return any(len(token.text) == 1 and token.text.isalpha() for token in beside)
+
+
+def _cues(tokens: Sequence[Token], phrases: Phrases, words: Words) -> list[CueWord]:
+    cues: list[CueWord] = []
     at = 0
     lower = [token.lower for token in tokens]
     while at < len(lower):
@@ -113,10 +124,15 @@ def _cues(tokens: Sequence[Token], phrases: Phrases) -> list[CueWord]:
             said = tuple(lower[at : at + length])
             bare = (*said[:-1], said[-1].removesuffix("'s").removesuffix("'"))
             meaning = phrases.meaning.get(said) or phrases.meaning.get(bare)
-            if meaning:
-                cues.append(
-                    CueWord(meaning.rstrip("?"), at, at + length - 1, meaning.endswith("?"))
-                )
+            if meaning and not _within_letters(tokens, at, length, words):
+                weak = meaning.endswith("?")
+                # "Docket number is" says nothing of a telephone, "my number is" does.
+                if lower[at] in words.any_number and at and lower[at - 1] not in words.owners:
+                    weak = True
+                    if cues and cues[-1].last == at - 1 and not cues[-1].weak:
+                        meaning = cues[-1].kind
+                if meaning != "nothing":
+                    cues.append(CueWord(meaning.rstrip("?"), at, at + length - 1, weak))
                 at += length
                 break
         else:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
@@ -10,6 +11,15 @@ from pipeline.redaction.words import Words
 _WRITTEN = re.compile(r"[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|[\w.+%-]+@[\w-]+")
 NEAR_STEPS = 14
 """So near, words such as "e-mail" make a part of an address one: "zoe dot papadopoulos"."""
+AGAIN_TURNS = 2
+"""So near to an address, a part of it is asked for or put right."""
+MOST_PUTTING_RIGHT = 20
+"""Words of a turn that does so."""
+SHORTEST_PART = 3
+"""Letters of a part of an address that is known again."""
+SHORTEST_NEARLY = 5
+NEARLY_SAME = 0.85
+"""Share of letters in common (difflib) of a part that was misheard."""
 
 
 def find_emails(views: Sequence[View], words: Words) -> list[Found]:
@@ -17,19 +27,86 @@ def find_emails(views: Sequence[View], words: Words) -> list[Found]:
     found: list[Found] = []
     for view in views:
         found.extend(
-            Found("email", view.number, match.start(), match.end())
+            Found("email", view.number, match.start(), _with_dots(view, match.end(), words))
             for match in _WRITTEN.finditer(view.text)
         )
         found.extend(_spoken(views, view, words))
-    turns = {one.turn for one in found}
+    spelt: list[Found] = []
     for view in views:
-        beside = turns & {view.number - 1, view.number}
+        beside = [one for one in found if one.turn in (view.number - 1, view.number)]
         for run in view.runs:
             letters = sum(character.isalpha() for character in run.value)
-            spelt = letters > 1 and all(len(piece.value) == 1 for piece in run.pieces)
-            if spelt and (beside or _is_talked_about(views, view, run.first)):
-                found.append(Found("email", view.number, run.start, run.end))
-    return found
+            single = letters > 1 and all(len(piece.value) == 1 for piece in run.pieces)
+            if single and (beside or _is_talked_about(views, view, run.first)):
+                end = run.end
+                # "K, B, plumbing" of "kbplumbing.ie".
+                if run.last + 1 < len(view.tokens):
+                    after = view.tokens[run.last + 1]
+                    whole = run.value.lower() + after.lower
+                    if any(whole in _joined(views, one) for one in beside):
+                        end = after.end
+                spelt.append(Found("email", view.number, run.start, end))
+    return [*found, *spelt, *_parts_again(views, found, words)]
+
+
+def _joined(views: Sequence[View], one: Found) -> str:
+    text = views[one.turn].text[one.start : one.end]
+    return "".join(character for character in text.lower() if character.isalnum())
+
+
+def _with_dots(view: View, end: int, words: Words) -> int:
+    """The end with what is said of the domain after its written part: "@gmail dot com"."""
+    after = [token for token in view.tokens if token.start >= end]
+    while len(after) > 1 and after[0].lower in words.email.dot:
+        if after[1].lower not in words.email.domains:
+            break
+        end, after = after[1].end, after[2:]
+    return end
+
+
+def _parts_again(views: Sequence[View], found: Sequence[Found], words: Words) -> list[Found]:
+    """Where a part of an address is asked for or put right: "No, dimitri, with an I"."""
+    again = []
+    for one in found:
+        local = _before_at(views[one.turn].text[one.start : one.end].lower(), words)
+        parts = [part for part in re.split(r"[^a-z]+", local) if len(part) >= SHORTEST_PART]
+        for view in views[max(0, one.turn - AGAIN_TURNS) : one.turn + AGAIN_TURNS + 1]:
+            brief = len(view.tokens) <= MOST_PUTTING_RIGHT
+            for n, token in enumerate(view.tokens):
+                outside = view.number != one.turn or not one.start <= token.start < one.end
+                plain = token.lower in words.email.before or token.lower in words.email.joins
+                named = n > 0 and token.text[0].isupper()
+                if outside and not plain and (brief or named) and _is_one_of(token.lower, parts):
+                    first, last = _joined_parts(view, n, words)
+                    start, end = view.tokens[first].start, view.tokens[last].end
+                    again.append(Found("email", view.number, start, end))
+    return again
+
+
+def _before_at(text: str, words: Words) -> str:
+    said = "|".join(rf"\b{re.escape(word)}\b" for word in words.email.at)
+    return re.split(f"@|{said}" if said else "@", text)[0]
+
+
+def _is_one_of(word: str, parts: Sequence[str]) -> bool:
+    return any(
+        word == part
+        or (
+            len(word) >= SHORTEST_NEARLY
+            and (part.startswith(word) or SequenceMatcher(None, word, part).ratio() >= NEARLY_SAME)
+        )
+        for part in parts
+    )
+
+
+def _joined_parts(view: View, n: int, words: Words) -> tuple[int, int]:
+    """With the parts that are joined to it: "meera dot venkat"."""
+    first = last = n
+    while last + 2 < len(view.tokens) and view.tokens[last + 1].lower in words.email.joins:
+        last += 2
+    while first > 1 and view.tokens[first - 1].lower in words.email.joins:
+        first -= 2
+    return first, last
 
 
 def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -41,7 +118,7 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
         if at <= taken:
             continue
         if word in email.at and at:
-            last = _domain(lower, at + 1, words)
+            last = _domain(lower, at + 1 + _sign(lower, at + 1, words), words)
             if last is not None:
                 first = _local_part(view, at - 1, words)
                 if first < at:
@@ -55,7 +132,11 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
                 start, end = view.tokens[first].start, view.tokens[last].end
                 found.append(Found("email", view.number, start, end))
                 taken = last
-        elif word in email.joins and 0 < at < len(lower) - 1 and _is_talked_about(views, view, at):
+        elif (
+            word in email.joins
+            and 0 < at < len(lower) - 1
+            and (word in email.sure_joins or _is_talked_about(views, view, at))
+        ):
             first, last = _local_part(view, at, words), at + 1
             while last + 2 < len(lower) and lower[last + 1] in email.joins:
                 last += 2
@@ -66,6 +147,18 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
                 found.append(Found("email", view.number, start, end))
                 taken = last
     return found
+
+
+def _sign(lower: Sequence[str], at: int, words: Words) -> int:
+    """How many words more belong to the "at": "at sign", "at the rate of"."""
+    return next(
+        (
+            length
+            for length in (3, 2, 1)
+            if " ".join(lower[at : at + length]) in words.email.signs and at + length < len(lower)
+        ),
+        0,
+    )
 
 
 def _is_digit(word: str, words: Words) -> bool:
@@ -125,8 +218,15 @@ def _local_part(view: View, last: int, words: Words) -> int:
         beside = [view.tokens[n].lower for n in (first - 2, first) if 0 <= n < len(view.tokens)]
         letters = any(len(w) == 1 for w in beside) and len(word.text) == 1
         joined = any(w in email.joins for w in beside)
-        digit = word.lower in words.numbers.digits and first > 1 and len(beside[0]) == 1
+        digit = (
+            word.lower in words.numbers.digits
+            and first > 1
+            and (len(beside[0]) == 1 or _is_digit(beside[0], words))
+        )
         if word.lower in email.before and not (letters or joined or digit):
+            # "My email is the real bob": an article belongs to it where it is all that begins.
+            told = first > 1 and first <= last and beside[0] in email.tells
+            first -= told and word.lower in email.articles
             break
         if (
             "," in between

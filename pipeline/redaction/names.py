@@ -12,10 +12,16 @@ from pipeline.redaction.words import Words
 # From which probability a word is a name: the better it is introduced and written, the less.
 LIKELY_PLAIN = 0.6
 LIKELY_CAPITAL = 0.3
-LIKELY_INTRODUCED = 0.1
+LIKELY_INTRODUCED = 0.05
 LIKELY_ODD_CASE = 0.97
 LIKELY_BESIDE = 0.05
 LIKELY_NEXT = 0.2
+NAMED_WORDS = 14
+"""So near before, the word "name" says that a name is meant."""
+MOST_NAMES = 4
+"""Words of a name that is all of an answer."""
+MOST_RESTS = 1
+"""Words beside it: "Padraig Nee, madam"."""
 SPELT_LETTERS = 4
 """So many letters in a row spell a name, where nothing speaks of an order or the like."""
 LONGEST_TITLE = 4
@@ -32,13 +38,17 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
         cased = any(c.isupper() for c in view.text)
         likely = likely_words(views, view)
         asked = view.number > 0 and _asks_name(views[view.number - 1], words)
+        others = _others_names(view, words)
         chosen = [
             n
             for n, token in enumerate(view.tokens)
-            if _is_name(view, n, token, likely[n]["name"], cased, asked, words)
+            if n not in others and _is_name(view, n, token, likely[n]["name"], cased, asked, words)
         ]
+        if asked and cased:
+            chosen = sorted({*chosen, *_whole_answer(view, others, words)})
         found.extend((view, n) for n in _with_neighbours(view, chosen, likely, words))
         spelt.extend(_spelt(views, view, asked, words))
+    found.extend(_of_spelt(views, spelt))
     known = {view.tokens[n].lower.removesuffix("'s") for view, n in found}
     found.extend(_again(views, known, {(v.number, n) for v, n in found}, words))
     for view in views:
@@ -53,14 +63,30 @@ def _is_name(
     if not token.text[0].isalpha() or any(c.isdigit() for c in token.text) or len(bare) < 2:
         return False
     capital = token.text[0].isupper()
-    surely = _before(view, n, words.introduces_surely)
-    if bare in words.not_names and not (surely and likely >= LIKELY_CAPITAL):
+    surely = _before(view, n, words.introduces_surely) or _after_kin(view, n, words)
+    if token.text.startswith(("I'", "I’")):
         return False
+    numbers = words.numbers
+    if bare in numbers.digits or bare in numbers.teens or bare in numbers.tens:
+        return False
+    if bare in words.ordinals or bare in words.numbers.letter_names or _is_no_word(view, n, words):
+        return False
+    if bare in words.no_names and not (surely and likely >= LIKELY_CAPITAL):
+        return False
+    if bare in words.also_names and not (surely or asked):
+        greeted = _before(view, n, words.introduces_also) and likely >= LIKELY_PLAIN
+        if not greeted and not _names_here(view, n, words):
+            return False
     starts = n == 0 or bool(re.search(r"[.?!:]\s*$", view.text[: token.start].rstrip(" \"'“‘")))
+    if not cased and n and view.tokens[n - 1].lower in words.determiners:
+        return False
     if cased and not capital:
         return likely >= LIKELY_ODD_CASE and surely
     introduced = _before(view, n, words.introduces) or _after(view, n, words.after_name)
     answered = asked and len(view.tokens) <= 2 * SHORT_TURN_WORDS
+    named = asked or _names_here(view, n, words)
+    if named and capital and not starts and _before(view, n, words.introduces_named):
+        return bare not in words.fills
     if surely and capital and not starts and bare not in words.fills:
         return True
     if capital and (introduced or answered):
@@ -102,9 +128,12 @@ def _with_neighbours(
                     and likely[at]["name"]
                     >= (
                         LIKELY_BESIDE
-                        if cased and token.lower not in words.not_names
+                        if token.lower not in (*words.no_names, *words.also_names)
                         else LIKELY_NEXT
                     )
+                )
+                further = further or (
+                    cased and between in (" ", "-") and _is_beside(view, at, step, words)
                 )
                 if between.strip(" -.") or (between.strip() == "." and not (initial or step < 0)):
                     break
@@ -125,6 +154,100 @@ def _with_neighbours(
                 names.add(at)
                 at += step
     return sorted(names)
+
+
+def _is_no_word(view: View, n: int, words: Words) -> bool:
+    """Whether a word is an abbreviation ("SEPA"), or has a number of its own ("Ward 32")."""
+    token = view.tokens[n]
+    mixed = any(c.islower() for c in view.text)
+    if mixed and len(token.text) > 1 and token.text.replace("'s", "").isupper():
+        return True
+    if n + 1 == len(view.tokens) or view.text[token.end : view.tokens[n + 1].start] != " ":
+        return False
+    after = view.tokens[n + 1]
+    return after.text.isdigit() or (after.lower in words.company_words and after.text[0].isupper())
+
+
+def _names_here(view: View, n: int, words: Words) -> bool:
+    """Whether names are talked about in the turn before this word."""
+    said = " ".join(token.lower for token in view.tokens[max(0, n - NAMED_WORDS) : n])
+    return any(f" {phrase} " in f" {said} " for phrase in words.about_names)
+
+
+def _after_kin(view: View, n: int, words: Words) -> bool:
+    """ "The mother, Xochitl", "our youngest's Joy": one of the family, then what is no verb."""
+    if not n or not view.tokens[n].text[0].isupper():
+        return False
+    return (
+        view.tokens[n - 1].lower.removesuffix("'s") in words.kin
+        and re.fullmatch(r",? ", view.text[view.tokens[n - 1].end : view.tokens[n].start])
+        is not None
+    )
+
+
+def _others_names(view: View, words: Words) -> set[int]:
+    """Words of what is called by a person's name and is none: "Marie Curie", the charity."""
+    lower = [token.lower.removesuffix("'s") for token in view.tokens]
+    return {
+        at
+        for n in range(len(lower))
+        for length in (2, 3)
+        if " ".join(lower[n : n + length]) in words.no_names
+        for at in range(n, min(n + length, len(lower)))
+    }
+
+
+def _whole_answer(view: View, others: set[int], words: Words) -> list[int]:
+    """The words written as names, where an answer has hardly any others: "Padraig Nee."."""
+    written = [
+        n
+        for n, token in enumerate(view.tokens)
+        if token.text[0].isupper()
+        and len(token.text) > 1
+        and n not in others
+        and token.lower.split("'")[0] not in words.plain
+        and token.lower not in words.no_names
+        and not _is_no_word(view, n, words)
+    ]
+    rest = [
+        token
+        for n, token in enumerate(view.tokens)
+        if n not in written and len(token.text) > 1 and token.lower not in words.fills
+    ]
+    return written if len(written) <= MOST_NAMES and len(rest) <= MOST_RESTS else []
+
+
+def _of_spelt(views: Sequence[View], spelt: Sequence[Found]) -> list[tuple[View, int]]:
+    """The names that are spelt, as they stand beside: "Ng. N G."."""
+    found: list[tuple[View, int]] = []
+    for one in spelt:
+        letters = _letters(views[one.turn], one)
+        for view in views[max(0, one.turn - 2) : one.turn + 2]:
+            found.extend(
+                (view, n)
+                for n, token in enumerate(view.tokens)
+                if len(token.text) > 1
+                and token.lower.removesuffix("'s").replace("'", "") == letters
+                and not (view.number == one.turn and one.start <= token.start < one.end)
+            )
+    return found
+
+
+def _letters(view: View, one: Found) -> str:
+    run = next(run for run in view.runs if run.start == one.start)
+    return run.value.lower()
+
+
+def _is_beside(view: View, at: int, step: int, words: Words) -> bool:
+    """Whether a word written as a name, directly beside one, is a part of it: "Art Delgado"."""
+    token = view.tokens[at]
+    if not token.text[0].isupper() or len(token.text) < 2 or _is_no_word(view, at, words):
+        return False
+    bare = token.lower.split("'")[0]
+    others = (*words.plain, *words.no_names, *words.company_words, *words.titles, *words.months)
+    if bare in others or bare in words.numbers.digits:
+        return False
+    return step > 0 or _before(view, at, words.introduces)
 
 
 def _before(view: View, n: int, phrases: Sequence[str]) -> bool:
@@ -155,9 +278,9 @@ def _or_another(view: View, chosen: set[int], words: Words) -> list[tuple[View, 
         and n + 2 not in chosen
         and view.tokens[n + 1].lower in ("or", "and")
         and view.tokens[n + 2].text[0].isupper()
-        and view.tokens[n + 2].text not in ("I", "I'm", "I'll", "I've")
+        and view.tokens[n + 2].text[:2] not in ("I", "I'")
         and view.text[view.tokens[n].end : view.tokens[n + 2].start].count(".") == 0
-        and view.tokens[n + 2].lower not in words.not_names
+        and view.tokens[n + 2].lower not in (*words.no_names, *words.also_names)
     ]
 
 
@@ -199,7 +322,7 @@ def _again(
             starts = n == 0 or view.text[: token.start].rstrip()[-1:] in ".?!"
             as_name = token.text[0].isupper() and not (starts and bare in words.introduces)
             uncased = view.text.islower() and len(bare) > SHORTEST_AGAIN
-            if as_name or (uncased and bare not in words.not_names):
+            if as_name or (uncased and bare not in words.no_names):
                 again.append((view, n))
     return again
 

@@ -5,12 +5,25 @@ from collections.abc import Sequence
 
 from pipeline.redaction.context import View
 from pipeline.redaction.found import Found
+from pipeline.redaction.spoken import Token
 from pipeline.redaction.words import Words
 
 ASKED_WORDS = 6
 """A turn without a question mark asks for what it names so near its end."""
 MOST_WORDS = 6
 """That a password or answer has."""
+SHORTEST_AGAIN = 4
+"""Letters of a word of a secret that is known again."""
+AGAIN_TURNS = 3
+"""So near it is said again."""
+SHORTENED = 3
+"""Letters of a word that is cut short with a full stop: "St. Brigid's"."""
+LEAST_DIGITS = 3
+"""Of a code: "three letters" has fewer."""
+LONGEST_SIGN = 2
+"""Words of a sign: "exclamation mark"."""
+LEAST_SIGNED = 3
+"""Signs and runs of letters or digits in a row that only passwords have."""
 _TELLS = re.compile(
     r"(?:\s+[\w']+){0,3}?[\s,:]*"
     r"(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)[\s,:]+",
@@ -28,11 +41,13 @@ def find_passwords(views: Sequence[View], words: Words) -> list[Found]:
             tells = _TELLS.match(view.text, view.tokens[cue.last].end)
             if tells:
                 found.extend(_told(view, tells.end(), words))
+        found.extend(_with_signs(view, words))
         before = views[view.number - 1] if view.number else None
         answers = before is not None and before.turn.role != view.turn.role != "agent"
         if before is not None and answers and _asks(before, words):
             found.extend(_told(view, 0, words))
-    return found
+            found.extend(_parts(before, view, words))
+    return [*found, *_again(views, found, words)]
 
 
 def _asks(view: View, words: Words) -> bool:
@@ -57,10 +72,16 @@ def _told(view: View, at: int, words: Words) -> list[Found]:
         tokens = tokens[1:]
     if not tokens or tokens[0].text.startswith("["):
         return []
+    if view.text[max(0, tokens[0].start - 1) : tokens[0].start] in ("*", "#"):
+        return []  # keys of a telephone: "dial *86"
     last = 0
     while last + 1 < len(tokens) and last + 1 < MOST_WORDS:
         between = view.text[tokens[last].end : tokens[last + 1].start]
-        if re.search(r"[,.?!;:]", between) or tokens[last + 1].lower in words.ends_secret:
+        word = tokens[last].text
+        shortened = between[0] == "." and len(word) <= SHORTENED and word.istitle()
+        if (re.search(r"[,.?!;:]", between) and not shortened) or tokens[
+            last + 1
+        ].lower in words.ends_secret:
             break
         last += 1
     said = tokens[: last + 1]
@@ -71,9 +92,96 @@ def _told(view: View, at: int, words: Words) -> list[Found]:
         for cue in view.cues
     ):
         return []
-    if said[0].lower in words.not_secret or said[0].lower.endswith("ing"):
+    bare = said[0].lower.split("'")[0]
+    for run in view.runs:
+        if run.start == said[0].start and len(run.digits) >= LEAST_DIGITS:
+            return [Found("secret", view.number, run.start, run.end)]
+    if {bare, said[0].lower} & set(words.not_secret) or bare.endswith("ing"):
         return []
-    found = [Found("secret", view.number, said[0].start, said[-1].end)]
-    if last + 2 < len(tokens) and tokens[last + 1].lower == "or":
-        found.extend(_told(view, tokens[last + 2].start, words))
+    end = _with_following(view, said[0], tokens, last, words)
+    found = [Found("secret", view.number, said[0].start, end)]
+    for other in tokens[last + 1 :]:
+        if other.lower == "or":
+            found.extend(_told(view, other.end, words))
+            break
     return found
+
+
+def _with_following(
+    view: View, first: Token, tokens: Sequence[Token], last: int, words: Words
+) -> int:
+    """Where a secret ends, with the rest of a run that begins it and a sign that is added."""
+    end = tokens[last].end
+    for run in view.runs:
+        if run.start <= first.start < run.end:
+            end = max(end, run.end)
+    following = [token for token in tokens if token.start >= end][: LONGEST_SIGN + 2]
+    for skipped in (0, 1, 2):  # "exclamation mark", "with an exclamation mark"
+        length = _sign(following, skipped, words)
+        if length:
+            return following[skipped + length - 1].end
+    return end
+
+
+def _sign(tokens: Sequence[Token], at: int, words: Words) -> int:
+    """How many words from here are a sign."""
+    for length in range(LONGEST_SIGN, 0, -1):
+        phrase = " ".join(token.lower for token in tokens[at : at + length])
+        if at + length <= len(tokens) and phrase in words.signs:
+            return length
+    return 0
+
+
+def _with_signs(view: View, words: Words) -> list[Found]:
+    """Letters and digits with signs among them: "S, dollar sign, U, N, 4 4, exclamation mark"."""
+    starts = {run.first: run.last for run in view.runs}
+    found = []
+    at = 0
+    while at < len(view.tokens):
+        first, parts, sure = at, 0, False
+        while at < len(view.tokens):
+            length = _sign(view.tokens, at, words)
+            if length:
+                phrase = " ".join(token.lower for token in view.tokens[at : at + length])
+                sure = sure or phrase in words.sure_signs
+                at += length
+            elif at in starts:
+                at = starts[at] + 1
+            else:
+                break
+            parts += 1
+        if sure and parts >= LEAST_SIGNED:
+            start, end = view.tokens[first].start, view.tokens[at - 1].end
+            found.append(Found("secret", view.number, start, end))
+        at += at == first
+    return found
+
+
+def _parts(question: View, view: View, words: Words) -> list[Found]:
+    """Letters or digits of a secret, one by one: "T for tango, and the fourth is, uh, N"."""
+    said = f" {' '.join(token.lower for token in question.tokens)} "
+    if not any(f" {phrase} " in said for phrase in words.parts_of_secrets):
+        return []
+    return [Found("secret", view.number, run.start, run.end) for run in view.runs]
+
+
+def _again(views: Sequence[View], found: Sequence[Found], words: Words) -> list[Found]:
+    """Where a word of a secret is said again soon after: "Biscuit? Try Biscuit."."""
+    again = []
+    for one in found:
+        text = views[one.turn].text[one.start : one.end].lower()
+        known = {
+            word
+            for word in re.findall(r"[^\W\d_]+", text)
+            if len(word) >= SHORTEST_AGAIN and word not in words.plain
+        }
+        for view in views[one.turn : one.turn + AGAIN_TURNS]:
+            for n, token in enumerate(view.tokens):
+                if token.lower not in known and token.lower.removesuffix("s") not in known:
+                    continue
+                end = token.end
+                for run in view.runs:
+                    if run.first == n + 1 and len(view.text[end : run.start]) <= 1:
+                        end = run.end
+                again.append(Found("secret", view.number, token.start, end))
+    return again

@@ -99,6 +99,9 @@ def read_runs(
             ):
                 at = following
                 continue
+        if pieces and piece is None and _explains(tokens, at, words):
+            at += 1
+            continue
         if pieces:
             runs.extend(_run(text, tokens, pieces))
             pieces = []
@@ -146,6 +149,18 @@ def _filler(tokens: Sequence[Token], at: int, words: NumberWords) -> int:
     return 0
 
 
+def _explains(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Whether a spelt letter is put right or spelt out next: "S, that's S for sugar"."""
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    return (
+        tokens[at].lower in words.between_letters
+        and after is not None
+        and len(after.text) == 1
+        and after.text.isalpha()
+        and after.lower not in words.single_words
+    )
+
+
 def _read_piece(text: str, tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
     token = tokens[at]
     if token.text.startswith("["):
@@ -172,18 +187,30 @@ def _read_single(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
         1 < len(token.text) <= MOST_CAPITALS
         and token.text.isalpha()
         and token.text.isupper()
-        and any(
-            tokens[n].text[0].isdigit() or tokens[n].lower in words.digits
-            for n in (at - 1, at + 1)
-            if 0 <= n < len(tokens)
+        and token.lower not in words.not_letters
+        and (
+            (at > 0 and _has_digit(tokens[at - 1], words))
+            or (at + 1 < len(tokens) and _is_digits(tokens[at + 1], words))
+            or _begins(tokens, at, words)
         )
     ):
         return Piece(token.text, at, at)
     if len(token.text) == 1 and token.text.isalpha():
         return _read_letter(tokens, at, words)
-    if token.lower in words.alphabet and _beside_spelt(tokens, at, words):
+    if token.lower in words.alphabet and (
+        _beside_spelt(tokens, at, words)
+        or (token.lower in words.letter_names and at > 0 and len(tokens[at - 1].text) == 1)
+    ):
         return Piece(words.alphabet[token.lower], at, at)
     return None
+
+
+def _is_digits(token: Token, words: NumberWords) -> bool:
+    return token.text[0].isdigit() or token.lower in words.digits
+
+
+def _has_digit(token: Token, words: NumberWords) -> bool:
+    return any(c.isdigit() for c in token.text) or token.lower in words.digits
 
 
 def _beside_spelt(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
@@ -206,6 +233,10 @@ def _read_letter(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
         # "a" and "i" are words, unless other letters stand beside them.
         beside = [tokens[n].text for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
         after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+        if after.isupper() and len(after) == 1:  # "with a Q"
+            return None
+        if _begins(tokens, at, words) or _ends_spelt(tokens, at, words):
+            return Piece(token.text.upper(), at, at)
         if not any(len(t) == 1 and t.lower() not in words.single_words for t in beside) and not (
             len(after) == 1 and at > 0 and tokens[at - 1].lower in words.digits
         ):
@@ -214,7 +245,38 @@ def _read_letter(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
         neighbours = [tokens[n] for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
         if not any(_is_spelt(t, words) for t in neighbours):
             return None
+        following = tokens[at + 1] if at + 1 < len(tokens) else None
+        if token.text == "I" and following is not None and _is_verb(following, words):
+            return None
     return Piece(token.text.upper(), at, at)
+
+
+def _is_verb(token: Token, words: NumberWords) -> bool:
+    """Whether a word after "I" is no letter, digit or separator: "nine oh two, I think"."""
+    read = (*words.digits, *words.teens, *words.tens, *words.repeats, *words.alphabet)
+    said = {word for phrase in (*words.spells, *words.between) for word in phrase.split()}
+    said -= {"think"}
+    return len(token.text) > 1 and token.text.islower() and token.lower not in (*read, *said)
+
+
+def _begins(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Whether a separator and a digit follow: "a dash four four one"."""
+    beyond = tokens[at + 2] if at + 2 < len(tokens) else None
+    return (
+        beyond is not None
+        and tokens[at + 1].lower in words.separators
+        and (beyond.lower in words.digits or beyond.text.isdigit())
+    )
+
+
+def _ends_spelt(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Whether a letter stands before that was spelt out: "t for tango a"."""
+    return any(
+        at > length + 1
+        and len(tokens[at - length - 2].text) == 1
+        and " ".join(token.lower for token in tokens[at - length - 1 : at - 1]) in words.spells
+        for length in (1, 2)
+    )
 
 
 def _is_spelt(token: Token, words: NumberWords) -> bool:
@@ -233,8 +295,11 @@ def _read_amount(text: str, tokens: Sequence[Token], at: int, words: NumberWords
             value = words.tens[word][0] + words.digits[after]
             return _with_hundreds(tokens, Piece(value, at, at + 1, True), words)
         return _with_hundreds(tokens, Piece(words.tens[word], at, at, True), words)
-    if word in words.digits and at + 1 < len(tokens) and tokens[at + 1].lower in words.hundreds:
-        return _with_hundreds(tokens, Piece(words.digits[word], at, at, True), words)
+    if at + 1 < len(tokens) and tokens[at + 1].lower in words.hundreds:
+        # "a hundred" is one.
+        digit = words.digits.get(word, "1" if word in words.single_words else "")
+        if digit:
+            return _with_hundreds(tokens, Piece(digit, at, at, True), words)
     return None
 
 
@@ -242,5 +307,21 @@ def _with_hundreds(tokens: Sequence[Token], piece: Piece, words: NumberWords) ->
     after = piece.last + 1
     if after < len(tokens) and tokens[after].lower in words.hundreds:
         zeros = words.hundreds[tokens[after].lower]
-        return Piece(piece.value + "0" * zeros, piece.first, after, True)
+        whole = Piece(piece.value + "0" * zeros, piece.first, after, True)
+        return _with_rest(tokens, whole, zeros, words)
     return piece
+
+
+def _with_rest(tokens: Sequence[Token], whole: Piece, zeros: int, words: NumberWords) -> Piece:
+    """With what is added to the hundreds: "eight hundred and twelve" is 812."""
+    at = whole.last + 2
+    if at >= len(tokens) or tokens[at - 1].lower not in words.adds:
+        return whole
+    word, last = tokens[at].lower, at
+    added = words.teens.get(word) or words.tens.get(word) or words.digits.get(word, "")
+    after = tokens[at + 1].lower if at + 1 < len(tokens) else ""
+    if word in words.tens and words.digits.get(after, "0") != "0":
+        added, last = added[0] + words.digits[after], at + 1
+    if not added or len(added) > zeros:
+        return whole
+    return Piece(whole.value[: -len(added)] + added, whole.first, last, True)

@@ -1,7 +1,7 @@
 """What a language says around personal data: ``rubrics/redaction/*.yaml``, read once."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,7 +24,12 @@ class NumberWords(BaseModel):
     spells: list[str] = []
     alphabet: dict[str, str] = {}
     single_words: list[str] = []
+    separators: list[str] = []
+    not_letters: list[str] = []
+    letter_names: list[str] = []
+    adds: list[str] = []
     between: list[str] = []
+    between_letters: list[str] = []
     corrects: list[str] = []
 
 
@@ -40,6 +45,10 @@ class EmailWords(BaseModel):
     hosts: list[str] = []
     before: list[str] = []
     asides: list[str] = []
+    tells: list[str] = []
+    articles: list[str] = []
+    sure_joins: list[str] = []
+    signs: list[str] = []
 
 
 class Words(BaseModel):
@@ -51,15 +60,29 @@ class Words(BaseModel):
     cues: dict[str, list[str]] = {}
     weak: dict[str, list[str]] = {}
     ending: list[str] = []
+    any_number: list[str] = []
+    owners: list[str] = []
+    nothing: list[str] = []
+    extensions: list[str] = []
+    pronouns: list[str] = []
+    interjections: list[str] = []
+    denies: list[str] = []
     units: list[str] = []
     money: list[str] = []
     introduces: list[str] = []
     introduces_surely: list[str] = []
+    introduces_named: list[str] = []
+    kin: list[str] = []
     titles: list[str] = []
+    company_words: list[str] = []
+    determiners: list[str] = []
     after_name: list[str] = []
     particles: list[str] = []
     asks_name: list[str] = []
+    about_names: list[str] = []
     not_names: list[str] = []
+    also_names: list[str] = []
+    introduces_also: list[str] = []
     fills: list[str] = []
     ends_secret: list[str] = []
     not_secret: list[str] = []
@@ -68,10 +91,34 @@ class Words(BaseModel):
     months: list[str] = []
     ordinals: list[str] = []
     date_joins: list[str] = []
+    not_dates: list[str] = []
     streets: list[str] = []
     sure_streets: list[str] = []
     dwellings: list[str] = []
+    premises: list[str] = []
+    address_heads: list[str] = []
+    after_streets: list[str] = []
+    signs: list[str] = []
+    sure_signs: list[str] = []
+    parts_of_secrets: list[str] = []
+    address_joins: list[str] = []
+    before_counts: list[str] = []
     email: EmailWords = EmailWords()
+
+    @cached_property
+    def no_names(self) -> frozenset[str]:
+        """The list ``not_names``, to look up quickly."""
+        return frozenset(self.not_names)
+
+    @cached_property
+    def joining(self) -> frozenset[str]:
+        """Words between what was read out and what puts it right."""
+        return frozenset((*self.numbers.corrects, *self.numbers.between))
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        """Words of everyday that begin answers: no names, places or secrets."""
+        return frozenset((*self.fills, *self.not_secret))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +148,8 @@ def cue_phrases(language: str | None) -> Phrases:
     """All cues of a language by their words; a weak one's meaning ends in "?"."""
     words = words_of(language)
     meaning: dict[tuple[str, ...], str] = {}
-    for mark, cues in (("?", words.weak), ("", words.cues), ("", {"ending": words.ending})):
+    others = {"ending": words.ending, "nothing": words.nothing}
+    for mark, cues in (("?", words.weak), ("", words.cues), ("", others)):
         for kind, phrases in cues.items():
             for phrase in phrases:
                 meaning[tuple(phrase.split())] = kind + mark

@@ -65,6 +65,47 @@ def test_a_card_number_over_several_turns():
     assert said == "Go ahead. | [card] | Uh-huh. | [card]"
 
 
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        # A false start, a correction two turns later, the part that the other side read.
+        (("The card is four six two, no wait, 4626 8649 8372 5818.",), "The card is [card]."),
+        (
+            ("Card number?", "5486 0461 9032 2376.", "That's not accepted.", "Oh, it's 2367."),
+            "Oh, it's [card].",
+        ),
+        (("I only got 4270 9597.", "Okay, and then 7558 6755."), "Okay, and then [card]."),
+        # Parts of a number, by where they stand in it.
+        (("Your TFN?", "876 543 210.", "Last digit zero?"), "Last digit [id]?"),
+        (("Call me on 312 664 0173 extension 22.",), "Call me on [phone]."),
+        # E-mail addresses as recognisers hear them, and their parts.
+        (("It's jsmith77 at the rate gmail dot com.",), "It's [email]."),
+        (("Email?", "dmitri at seahotel dot ee", "Is it dimitri with an I?"), None),
+        # Secrets one letter at a time, again, and with signs.
+        (
+            ("First and third letters of your password?", "B and, uh, T."),
+            "[secret] and, uh, [secret].",
+        ),
+        (("Your first pet?", "Biscuit? Or Tibbs? Try Biscuit."), None),
+        (("The wifi key is S, dollar sign, 4 4, hash.",), "The wifi key is [secret]."),
+        # Addresses without a number or cue of their own.
+        (("First line of the address?", "The Old Forge, Mill Lane."), "[address]."),
+        (("Your address?", "Elm Road 77.", "So Elm Road 77?", "No, seventeen."), None),
+        (("I've 12th of June 1959 as your date of birth.", "No, the twenty-first."), None),
+        # A name that is spelt, and one that is all of the answer.
+        (("My name? Ng. N G.",), "My name? [name]."),
+        (("Who am I speaking with?", "Padraig Nee."), "[name]."),
+    ],
+)
+def test_found_by_what_was_said_before(said, expected):
+    last = shown(*said).split(" | ")[-1]
+    if expected is None:
+        hidden = ("dimitri", "Biscuit", "Tibbs", "seventeen", "twenty-first")
+        assert not any(word in last for word in hidden), last
+    else:
+        assert last == expected
+
+
 def test_what_is_read_back_is_hidden_too():
     said = shown("Your account number?", "It's 7740 1229.", "So that was 7740 1229?")
     assert said.endswith("So that was [account]?")
@@ -85,6 +126,12 @@ def test_a_name_comes_again():
         "My password is wrong and I forgot my PIN.",
         "Flight BA 2490 leaves at 7:45 from gate 32.",
         "Is the card still valid, and is my account in credit?",
+        "The previous reading was 20417 and today's is 20933, so that's 516 units.",
+        "The outage runs from 0900 to 1530 and from 1000 to 1400.",
+        "Dial *86 for voicemail, or 911 in an emergency.",
+        "The postcode for your Manchester branch, please?",
+        "I'd like Bluegum Landscaping to send a SEPA mandate for Ward 32.",
+        "The case number is oh oh five, one eight double six, three.",
     ],
 )
 def test_harmless(text):

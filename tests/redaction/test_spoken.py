@@ -34,6 +34,15 @@ def read(text: str) -> list[str]:
         ("b for bravo one two", "B12"),
         ("X-ray Quebec seven", "XQ7"),
         ("IE18 AIBK 9320", "IE18AIBK9320"),
+        ("IE60 AIBK and then 7542", "IE60AIBK7542"),
+        ("eight hundred and twelve", "812"),
+        ("a hundred and six", "106"),
+        ("two thousand and four", "2004"),
+        ("a dash four four one", "A441"),
+        ("seven t for tango a", "7TA"),
+        ("J S, that's S for sugar, two", "JSS2"),
+        ("Q for queen, no, J for Juliet, four", "QJ4"),
+        ("k a zed", "KAZ"),
     ],
 )
 def test_read(said, value):
@@ -42,6 +51,14 @@ def test_read(said, value):
 
 def test_words_are_no_letters():
     assert read("I have a question about my bill") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "values"),
+    [("with a Q", ["Q"]), ("nine oh two, I think", ["902"]), ("from 2-4 PM", ["24"])],
+)
+def test_articles_pronouns_and_units_are_no_letters(said, values):
+    assert read(said) == values
 
 
 def test_a_run_ends_where_other_words_come():
