@@ -1,17 +1,22 @@
 """The recording of a stored call, as it was scored: a file that holds something else is not it."""
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from pipeline.audio import SHARE_AWAY, Recording, load, sha256_of
+from pipeline.beep import hidden_in
 from pipeline.errors import PermanentError, RecordingError, StorageError
 from pipeline.find import Found, at_hand, stamp_of
 from pipeline.paths import LOCAL, is_address
+from pipeline.records import Span
 from pipeline.store import Store
-from pipeline.tables import CallRow, OutcomeRow
+from pipeline.tables import CallRow, FactsRow, OutcomeRow
 
 GONE = "it was moved or deleted, or may not be read"
 CHANGED = "the file that was scored holds something else by now"
@@ -59,6 +64,24 @@ def load_as_scored(store: Store, call: CallRow, *, max_duration_s: float) -> AsS
             raise _away() from None
         return AsScored(recording, source, stamp)
     raise NotAsScored(problem)
+
+
+def hidden_in_recording(
+    session: Session, recording_sha256: str, result: Mapping[str, Any]
+) -> tuple[Span, ...] | None:
+    """When personal data is said in the recording of a result; None: not known.
+
+    What any listening to the recording hid counts: it may have been scored for two calls, or again
+    with other settings.
+    """
+    heard = select(FactsRow.facts_json).where(FactsRow.recording_sha256 == recording_sha256)
+    found = [hidden_in(result), *map(hidden_in, map(json.loads, session.scalars(heard)))]
+    spans: set[tuple[float, float]] = set()
+    for hidden in found:
+        if hidden is None:
+            return None
+        spans |= {(span.start_s, span.end_s) for span in hidden}
+    return tuple(Span(*span) for span in sorted(spans))
 
 
 def is_unchanged(source: str, stamp: Sequence[int]) -> bool:

@@ -40,12 +40,13 @@ def coach_agent(
 
 
 def note_consent(agent: str, given: bool, settings: Settings, say: Say) -> None:
-    """Gives or withdraws consent, and names the pages that hold what was withdrawn."""
+    """Gives or withdraws consent; pages that hold what was withdrawn are deleted."""
     with Store.of(settings) as store:
         shown = set_consent(store, agent, given)
     say(f"{agent}: {'consents' if given else 'no longer consents'}")
     for path in pages_of(shown, settings):
-        say(f"delete or write anew: {path}")
+        path.unlink(missing_ok=True)
+        say(f"deleted, because it held what was withdrawn: {path}")
 
 
 def read_day(option: str, text: str | None) -> datetime | None:

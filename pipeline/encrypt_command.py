@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from pipeline import coaching_tables, review_tables  # noqa: F401 - their tables count too
 from pipeline.encryption import SealedBytes, SealedText, in_plain, new_key, open_sealed
 from pipeline.errors import SettingsError
-from pipeline.fulltext import index_words
+from pipeline.fulltext import has_words, index_words
 from pipeline.privacy_tables import SealRow
 from pipeline.report import delete_reports
 from pipeline.review_tables import StandingRow
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.tables import Base, ResultRow
+from pipeline.tables import Base, CallRow, ResultRow
 
 AT_ONCE = 200
 """Rows changed in one transaction: a result of an hour's call is half a megabyte."""
@@ -110,7 +110,12 @@ def _change_row(
 def _index(store: Store, *, off: bool) -> None:
     """Empties the full-text index, or fills it again."""
     with store.read() as session:
-        standing = session.execute(select(StandingRow.call, StandingRow.result)).tuples().all()
+        kept = (
+            select(StandingRow.call, StandingRow.result)
+            .join(CallRow, CallRow.id == StandingRow.call)
+            .where(has_words())  # those whose words were deleted have none
+        )
+        standing = session.execute(kept).tuples().all()
     for start in range(0, len(standing), AT_ONCE):
         with store.write() as session:
             for call, result in standing[start : start + AT_ONCE]:

@@ -10,8 +10,9 @@ from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from pipeline.errors import PermanentError
+from pipeline.fulltext import has_words
 from pipeline.privacy_tables import ForgottenRow, ReceiptRow
-from pipeline.tables import CallRow, FactsRow
+from pipeline.tables import CallRow
 
 FORGET = "forget"
 """``why`` of the receipt of a deletion that somebody asked for."""
@@ -51,11 +52,10 @@ def refuse_forgotten(session: Session, recording_sha256: str, call_id: str | Non
     why = why_forgotten(session, recording_sha256)
     if why is None:
         return
-    heard = select(FactsRow.id).where(FactsRow.recording_sha256 == recording_sha256).limit(1)
     same = select(CallRow.id).where(
-        CallRow.recording_sha256 == recording_sha256, CallRow.call_id == call_id
+        CallRow.recording_sha256 == recording_sha256, CallRow.call_id == call_id, has_words()
     )
-    if session.scalar(same) is None or session.scalar(heard) is None:
+    if session.scalar(same) is None:
         raise Forgotten(why)
 
 

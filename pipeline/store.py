@@ -482,10 +482,10 @@ def _put_call(
         "path": path,
         "started_at_utc": _utc(metadata.started_at),
         "duration_s": result.facts.duration_s,
-        "stored_at": utc_now(),
     }
     if call is None:
-        call = CallRow(**values)
+        # From then on its age counts where nobody said when it began.
+        call = CallRow(**values, stored_at=utc_now())
         session.add(call)
     else:
         for name, value in values.items():

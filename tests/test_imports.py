@@ -26,7 +26,8 @@ LAYERS = [
         "paths",
     },
     {"review_tables", "privacy_tables", "coaching_tables"},
-    {"fulltext", "durations", "turn_taking", "manifest", "remote", "signs_of_life", "beep"}
+    {"fulltext"},
+    {"durations", "turn_taking", "manifest", "remote", "signs_of_life", "beep"}
     | {"wipe", "forgotten", "legal_hold"},
     {"settings", "audio", "find", "models", "campplus", "cues", "database", "transcript", "voices"}
     | {"dialogues"},

@@ -245,3 +245,41 @@ def test_the_flow_purges_and_prefect_learns_no_names(settings, monkeypatch, make
     assert "1" in shown["retention"]
     monkeypatch.delenv("CALLSCORE_KEEP_SCORES_DAYS")
     assert CliRunner().invoke(flows_app, ["retention"]).exit_code == 0
+
+
+def test_judging_again_does_not_make_a_call_younger(world):
+    with world.store.write() as session:
+        row = session.scalars(select(CallRow).where(CallRow.call_id == "young-call")).one()
+        row.started_at = row.started_at_utc = None
+        row.stored_at = utc_now() - days(50)
+    rescore_calls(world.settings)
+    assert due(world.store, Ages(calls=days(45)), utc_now()).calls == 2
+
+
+def test_what_no_call_needs_goes_with_the_age_of_calls(world):
+    with world.store.write() as session:
+        facts = session.scalars(select(FactsRow)).first()
+        session.add(
+            FactsRow(
+                recording_sha256="f" * 64,
+                listening_key=facts.listening_key,
+                facts_json=facts.facts_json,
+                stored_at=utc_now() - days(50),
+            )
+        )
+    purge_old(world.store, world.settings, Ages(calls=days(45)))
+    with world.store.read() as session:
+        assert "f" * 64 not in session.scalars(select(FactsRow.recording_sha256)).all()
+
+
+def test_sound_that_is_being_decoded_is_waited_for(world):
+    part = world.settings.data_dir / "playback" / "tmp.part"
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_text(PLANTED)
+    assert purge_old(world.store, world.settings, Ages(calls=days(30))).clean is False
+    part.unlink()
+    purge_old(world.store, world.settings, Ages(calls=days(30)))
+    with world.store.read() as session:
+        assert all(
+            '"unfinished"' not in row.removed_json for row in session.scalars(select(ReceiptRow))
+        )

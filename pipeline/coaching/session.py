@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from pipeline.as_scored import NotAsScored, load_as_scored
+from pipeline.as_scored import NotAsScored, hidden_in_recording, load_as_scored
 from pipeline.audio import Recording
-from pipeline.beep import hidden_in
 from pipeline.coaching.calls import (
     MIN_JUDGED,
     NOBODY,
@@ -40,7 +40,9 @@ from pipeline.coaching.rules import Rule, load_rules
 from pipeline.coaching.sessions import CoachingError
 from pipeline.coaching.windows import Window, window_round
 from pipeline.coaching.wording import load_wording
-from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, ConsentRow
+from pipeline.forgotten import hold_off_storing
+from pipeline.fulltext import has_words
 from pipeline.records import Span
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -123,7 +125,9 @@ def build_session(
         session.add(row)
         session.flush()
         number = row.id
-        for place, moment in enumerate(moments):
+        hold_off_storing(session)  # and deleting
+        shown = [moment for moment in moments if _may_show(session, moment)]
+        for place, moment in enumerate(shown):
             moment.session, moment.place = number, place
             session.add(moment)
     return number
@@ -242,6 +246,15 @@ def _choose(
     return chosen
 
 
+def _may_show(session: Session, moment: CoachingMomentRow) -> bool:
+    """Whether a moment may still be shown: much may have happened while its sound was cut."""
+    still = select(CallRow.agent_id).where(CallRow.id == moment.call, has_words())
+    agent_id = session.scalar(still)
+    if agent_id is None:
+        return False
+    return not moment.colleague or session.get(ConsentRow, agent_id) is not None
+
+
 def _moments(
     store: Store, settings: Settings, chosen: Sequence[_Chosen]
 ) -> list[CoachingMomentRow]:
@@ -252,19 +265,30 @@ def _moments(
     for number, places in by_call.items():  # each recording is decoded once
         call = chosen[places[0]].call
         with store.read() as session:
-            row = session.get_one(CallRow, number)
+            row = session.get(CallRow, number)
             results = list(results_of(session, [call]))
-        for _, result in results:
+            hidden = [
+                hidden_in_recording(session, row.recording_sha256, result)
+                for _, result in results
+                if row is not None
+            ]
+        if row is None:  # forgotten meanwhile
+            continue
+        for (_, result), spans in zip(results, hidden, strict=True):
             sound = _Sound(store, settings, row)
             for place in places:
-                found = _moment(chosen[place], row, result, sound)
+                found = _moment(chosen[place], row, result, sound, spans)
                 if found is not None:
                     made[place] = found
     return [made[place] for place in sorted(made)]
 
 
 def _moment(
-    chosen: _Chosen, row: CallRow, result: dict[str, Any], sound: "_Sound"
+    chosen: _Chosen,
+    row: CallRow,
+    result: dict[str, Any],
+    sound: "_Sound",
+    hidden: tuple[Span, ...] | None,
 ) -> CoachingMomentRow | None:
     if not result["turns"]:
         return None  # its words are deleted: what is personal in the sound is not known any more
@@ -274,7 +298,7 @@ def _moment(
     window = _window(chosen.shown, result)
     if window is None:
         return None
-    clip, silent = sound.cut(window.span, hidden_in(result), names)
+    clip, silent = sound.cut(window.span, hidden, names)
     excerpt = _excerpt(chosen, result, window, silent)
     return CoachingMomentRow(
         session=0,

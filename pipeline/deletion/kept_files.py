@@ -154,8 +154,8 @@ def _delete(path: Path, done: FilesRemoved) -> bool:
 
 
 def _wait_for_unfinished(settings: Settings, done: FilesRemoved) -> None:
-    """Pages that are being written just now may show what was read before it was deleted."""
-    for folder in (REPORTS, COACHING):
+    """What is being written just now may hold what was read before it was deleted."""
+    for folder in (REPORTS, COACHING, PLAYBACK):
         for path in (settings.data_dir.absolute() / folder).glob(f"*{UNFINISHED}"):
             try:
                 age_s = time.time() - path.stat().st_mtime
@@ -164,7 +164,7 @@ def _wait_for_unfinished(settings: Settings, done: FilesRemoved) -> None:
             if age_s > LEFT_OVER_S:
                 _delete(path, done)
             else:
-                done.failed.append(f"{printable(path)}: a page that is being written")
+                done.failed.append(f"{printable(path)}: is being written")
 
 
 def files_with(settings: Settings, words: Collection[bytes], database: Path | None) -> list[Path]:

@@ -23,6 +23,7 @@ from pipeline.deletion.traces import BY_RECORDING, Removed, trace
 from pipeline.errors import SettingsError
 from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
+from pipeline.legal_hold import list_holds
 from pipeline.privacy_tables import LegalHoldRow
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -127,6 +128,7 @@ def purge_old(
         _purge_unscored(store, now - ages.words, receipt)
     if ages.calls is not None:
         _purge_rows(store, (_older(now - ages.calls),), remove_calls, receipt, everything)
+        _purge_unscored(store, now - ages.calls, receipt)
     if not +receipt.removed:
         return receipt
     with store.read() as session:
@@ -168,6 +170,11 @@ def _purge_rows(
             calls = session.scalars(lot.with_for_update()).all()
             if not calls:
                 return
+            # A hold may have been set while we waited for its call.
+            held = {hold.call for hold in list_holds(session, [call.id for call in calls])}
+            calls = [call for call in calls if call.id not in held]
+            if not calls:
+                continue
             removed = remove(session, calls, receipt.id)
             receipt.removed += removed.counts
             receipt.unfinished = receipt.unfinished or Unfinished()
@@ -211,7 +218,14 @@ def _purge_recordings(store: Store, settings: Settings, before: datetime, receip
             )
             cut = session.execute(clips.values(clip=None))
             receipt.removed["clips"] += getattr(cut, "rowcount", 0)
-        kept_files.remove_recordings(found.sources, done, with_sidecars=False)
+        for sha256, sources in found.sources.items():
+            with store.write() as session:
+                # Who sets a hold waits, or we see it.
+                same = select(CallRow).where(CallRow.recording_sha256 == sha256)
+                rows = session.scalars(same.with_for_update()).all()
+                if list_holds(session, [row.id for row in rows]):
+                    continue
+                kept_files.remove_recordings({sha256: sources}, done, with_sidecars=False)
         kept_files.remove_pages(settings, (), found.sessions, done)
         kept_files.remove_sound(kept_files.sound_of(settings, found.sources), done)
     receipt.removed += done.counts

@@ -78,14 +78,15 @@ def test_rules_of_ones_own_are_read_from_the_settings(filled, tmp_path, monkeypa
     assert filled.data_dir.exists()
 
 
-def test_consent_is_noted_and_its_withdrawal_names_the_pages_to_delete(filled):
+def test_consent_is_noted_and_its_withdrawal_deletes_the_pages_that_hold_it(filled):
     with Store.of(filled) as store:
         fill(store, "ag-2", 5, places=places_with("apologize", "met"))
     assert "ag-2: consents" in run("consent", "ag-2").output
     run("coach", "--agent", "ag-1")
-    done = run("consent", "ag-2", "--withdraw")
     (page,) = (filled.data_dir / "coaching").glob("*-session-1.html")
-    assert f"delete or write anew: {page.absolute()}" in done.output
+    done = run("consent", "ag-2", "--withdraw")
+    assert str(page.absolute()) in done.output
+    assert not page.exists()
 
 
 def test_who_has_enough_calls_and_a_flagged_one_is_coached_once(settings):

@@ -25,6 +25,7 @@ CALL = ScoredCall(
 def turn(role: str, text: str, start_s: float) -> dict[str, Any]:
     words = [
         {"start_s": start_s + n * 0.5, "end_s": start_s + n * 0.5 + 0.4, "text": word}
+        | {"probability": 0.9}
         for n, word in enumerate(text.split())
     ]
     return {
@@ -197,8 +198,12 @@ def test_people_confirm_or_doubt_what_the_machine_said(store):
 
 
 def test_a_colleagues_name_is_neither_read_nor_heard():
-    whole = {"turns": [turn("agent", "This is Laura, good morning", 5.0)]}
-    hidden, said = anonymous(whole, "Laura Hale")
-    assert hidden["turns"][0]["text"] == "This is [name] good morning"
-    assert [(span.start_s, span.end_s) for span in said] == [(6.0, 6.4)]
-    assert anonymous(whole, None) == (whole, ())
+    whole = {"language": "en", "turns": [turn("agent", "This is Laura, good morning", 5.0)]}
+    for known in ("Laura Hale", None):  # whatever the metadata say
+        hidden, said = anonymous(whole, known)
+        assert hidden["turns"][0]["text"] == "This is [name], good morning"
+        assert [(span.start_s, span.end_s) for span in said] == [(6.0, 6.4)]
+    rare = {"language": "en", "turns": [turn("agent", "Qwzx here, yes", 5.0)]}
+    hidden, said = anonymous(rare, "Qwzx Hale")
+    assert hidden["turns"][0]["text"] == "[name] here, yes"
+    assert [(span.start_s, span.end_s) for span in said] == [(5.0, 5.4)]

@@ -4,12 +4,14 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from pipeline.as_scored import NotAsScored
 from pipeline.coaching import sessions
 from pipeline.coaching.moments import SURE
 from pipeline.coaching.records import CoachingSession
 from pipeline.coaching.session import build_session
 from pipeline.coaching.sessions import CoachingError, find_session
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.fulltext import forget_all_words
 from pipeline.result import dump_line, without_words
 from pipeline.settings import Settings
 from pipeline.store import Store
@@ -213,3 +215,29 @@ def test_moments_go_with_their_session_and_with_their_call(database_url, setting
             assert session.scalar(select(func.count()).select_from(CoachingSessionRow)) == 1
         assert {row.session for row in left} == {built.number}
         assert gone not in {row.call for row in left}
+
+
+def test_what_is_deleted_while_a_session_is_built_is_not_in_it(store, settings, monkeypatch):
+    fill(store, "ag-1", 12, agent_name="Maya Fenn", team="Harbour")
+
+    def meanwhile(*_: object, **__: object) -> None:
+        with store.write() as session:
+            forget_all_words(session, session.scalars(select(CallRow.id)).all())
+        raise NotAsScored("it was moved")
+
+    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    assert build(store, settings).moments == ()
+
+
+def test_consent_that_is_taken_back_while_a_session_is_built_counts(store, settings, monkeypatch):
+    fill(store, "ag-1", 12, places=places_with("apologize", "missed"))
+    fill(store, "ag-2", 5, places=places_with("apologize", "met"))
+    sessions.set_consent(store, "ag-2", True)
+    assert any(moment.colleague for moment in build(store, settings).moments)
+
+    def meanwhile(*_: object, **__: object) -> None:
+        sessions.set_consent(store, "ag-2", False)
+        raise NotAsScored("it was moved")
+
+    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    assert not any(moment.colleague for moment in build(store, settings).moments)

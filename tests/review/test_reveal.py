@@ -130,3 +130,17 @@ def test_sound_that_was_kept_before_more_was_hidden_is_not_given_out(
     beeped = agent.get(f"/calls/{number}/audio")
     assert plain.headers["etag"] != beeped.headers["etag"]
     assert plain.content != beeped.content
+
+
+def test_what_another_listening_hid_is_hidden_too(
+    number: int, recording: Path, signed_in: Client, store: Store
+) -> None:
+    """The same recording was scored for another call, with more hidden."""
+    sha256 = sha256_of(recording)
+    facts = store.find_facts(sha256, JUDGING.listening_key)
+    assert facts is not None
+    more = replace(facts.redactions[0], kind="name", start_s=0.0, end_s=0.4)
+    store.keep_facts(replace(facts, redactions=(*facts.redactions, more)), sha256, "engine-2")
+    heard = samples_of(signed_in("agent").get(f"/calls/{number}/audio").content) / 32767
+    tone = np.abs(np.fft.rfft(heard[0, : round(0.4 * 16_000)]))
+    assert np.argmax(tone) / 0.4 == pytest.approx(1000, abs=3)

@@ -1,12 +1,11 @@
 """Hearing a call: its sound for the player of its page, and the picture of it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import FileResponse
 
-from pipeline.beep import hidden_in
+from pipeline.as_scored import hidden_in_recording
 from pipeline.records import Span
 from pipeline.review import corrections, playback
 from pipeline.review.access import Revealer, Viewer, find_call
@@ -33,7 +32,7 @@ def hear_call(request: Request, person: Viewer, number: Number) -> FileResponse:
     site = site_of(request)
     with site.store.read() as session:
         reviewed = corrections.load_reviewed(session, number, person)
-    playable = _playable(site, reviewed.call, _hidden(reviewed.result))
+    playable = _playable(site, reviewed.call, _hidden(site, reviewed))
     playback.note_listening(site.store, person, reviewed.call)
     return _sound(playable)
 
@@ -56,12 +55,14 @@ def see_sound(request: Request, person: Viewer, number: Number) -> Waveform:
     site = site_of(request)
     with site.store.read() as session:
         reviewed = corrections.load_reviewed(session, number, person)
-    playable = _playable(site, reviewed.call, _hidden(reviewed.result))
+    playable = _playable(site, reviewed.call, _hidden(site, reviewed))
     return waveform(site.store, playable, reviewed.call, reviewed.standing, reviewed.result)
 
 
-def _hidden(result: Mapping[str, Any]) -> tuple[Span, ...]:
-    hidden = hidden_in(result)
+def _hidden(site: Site, reviewed: corrections.Reviewed) -> tuple[Span, ...]:
+    with site.store.read() as session:
+        sha256 = reviewed.call.recording_sha256
+        hidden = hidden_in_recording(session, sha256, reviewed.result)
     if hidden is None:
         raise HTTPException(404, "When personal data is said in this call is not known.")
     return hidden
