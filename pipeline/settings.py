@@ -9,15 +9,17 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from pydantic_settings.exceptions import SettingsError as UnreadableSetting
 
 from pipeline.errors import SettingsError
 from pipeline.records import KINDS, Kind, Metadata
@@ -149,9 +151,9 @@ class Settings(BaseSettings):
     """File of rules that say which calls coaching talks about; None: those that ship
     (``rubrics/coaching/rules.yaml``)."""
 
-    redact: tuple[Kind, ...] = KINDS
+    redact: Annotated[tuple[Kind, ...], NoDecode] = KINDS
     """Personal data that is hidden in transcripts and sound before anything is stored. An empty
-    list hides nothing."""
+    list (``[]``) hides nothing. In the environment with commas: ``card,cvv``."""
 
     keep_originals: bool = False
     """Whether the words that redaction hides are kept, apart from the rest, for administrators and
@@ -180,6 +182,14 @@ class Settings(BaseSettings):
 
     max_duration_s: float = Field(4 * 3600.0, gt=0)
     """Longer recordings are refused: nearly always a line left open or a damaged header."""
+
+    @field_validator("redact", mode="before")
+    @classmethod
+    def _with_commas(cls, kinds: object) -> object:
+        if not isinstance(kinds, str):
+            return kinds
+        parts = (kind.strip(" \"'") for kind in kinds.strip("[] ").split(","))
+        return [kind for kind in parts if kind]
 
     @field_validator("oidc_issuer")
     @classmethod
@@ -247,6 +257,8 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise SettingsError(_explain(error, given, file)) from None
+    except UnreadableSetting as error:  # its own text names the field and the source
+        raise SettingsError(f'{error}; expected JSON such as {{"returns": "r.yaml"}}') from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{file}: not valid TOML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SettingsError
+from pipeline.records import KINDS
 from pipeline.settings import load_settings
 
 
@@ -75,3 +76,30 @@ def test_the_database_password_is_not_repeated():
     with pytest.raises(SettingsError) as raised:
         load_settings()
     assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds"),
+    [
+        ("card,cvv", ("card", "cvv")),
+        ('["card", "cvv"]', ("card", "cvv")),
+        ("[]", ()),
+        (" name ", ("name",)),
+        ("", KINDS),
+    ],
+)
+def test_what_is_hidden_is_named_with_commas(monkeypatch, given, kinds):
+    monkeypatch.setenv("CALLSCORE_REDACT", given)
+    assert load_settings().redact == kinds
+
+
+def test_what_cannot_be_hidden_is_named(monkeypatch):
+    monkeypatch.setenv("CALLSCORE_REDACT", "card,shoes")
+    with pytest.raises(SettingsError, match=r"CALLSCORE_REDACT: found 'shoes'; .*'card'"):
+        load_settings()
+
+
+def test_a_setting_that_is_no_json_is_named(monkeypatch):
+    monkeypatch.setenv("CALLSCORE_QUEUE_RUBRICS", "returns.yaml")
+    with pytest.raises(SettingsError, match="queue_rubrics"):
+        load_settings()
