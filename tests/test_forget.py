@@ -1,6 +1,7 @@
 """Forgetting a call: nothing of it is left, anywhere, and nothing else is touched."""
 
 import json
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -229,6 +230,22 @@ def test_the_recording_goes_if_asked_but_never_one_that_holds_something_else(wor
     make_wav(world.paths["after-3"], 99)
     forget_call(world.store, world.settings, "after-3", recordings=True)
     assert world.paths["after-3"].exists()
+
+
+def test_copies_and_what_links_lead_to_go_too(world):
+    score(world)
+    copy = world.folder / "elsewhere" / "copy.wav"
+    copy.parent.mkdir()
+    shutil.copy(world.paths[CALL_ID], copy)
+    assert score_one(Found(copy), world.batch).status == "skipped"
+    moved = world.paths[CALL_ID].rename(world.folder / "elsewhere" / "moved.wav")
+    world.paths[CALL_ID].symlink_to(moved)
+    receipt = forget_call(world.store, world.settings, CALL_ID, recordings=True)
+    assert receipt.clean, receipt.left
+    assert receipt.removed["recordings"] == 2
+    for path in (copy, moved, world.paths[CALL_ID]):
+        assert not path.is_symlink()
+        assert not path.exists()
 
 
 def test_what_is_held_is_refused_until_the_hold_is_lifted(world):

@@ -103,7 +103,8 @@ def remove_recordings(
         except OSError as error:
             done.failed.append(f"{printable(path)}: {error.strerror}")
             continue
-        if _delete(path, done):
+        behind = path.resolve()  # a link is no recording
+        if _delete(behind, done) and (behind == path or _delete(path, done)):
             done.counts["recordings"] += 1
             if with_sidecars:
                 _remove_beside(path, done)

@@ -81,6 +81,19 @@ def trace(session: Session, calls: Sequence[CallRow]) -> Removed:
             found.batches.add(batch)
             if source is not None and sha256 in found.sources:
                 found.sources[sha256].add(source)
+    # Copies: scored under other paths, or seen by a night.
+    scored_as = (
+        select(CallRow.recording_sha256, OutcomeRow.path)
+        .join(ResultRow, ResultRow.call == CallRow.id)
+        .join(OutcomeRow, OutcomeRow.result == ResultRow.id)
+        .where(CallRow.id.in_(numbers))
+    )
+    seen = select(SeenFileRow.recording_sha256, SeenFileRow.source).where(
+        SeenFileRow.recording_sha256.in_(list(found.sources))
+    )
+    for copies in (scored_as, seen):
+        for sha256, path in session.execute(copies).tuples():
+            found.sources[sha256].add(path)
     moments = select(CoachingMomentRow.session).where(CoachingMomentRow.call.in_(numbers))
     found.sessions |= set(session.scalars(moments.distinct()))
     return found
