@@ -21,6 +21,12 @@ SHORT_STEPS = 7
 """One or two digits are a house number only so near to what says so."""
 LEAST_SURE_DIGITS = 3
 MOST_HOUSE_DIGITS = 5
+POSTCODE_LENGTHS = range(5, 8)
+"""Of postcodes with letters in them."""
+ASKED_WORDS = 3
+"""A question asks for what it names so near its end."""
+MOST_ANSWERED = 5
+"""Words of an address that is all of an answer."""
 MOST_PUTTING_RIGHT = 12
 """Words of a turn that puts a house number right."""
 SHORTENED = 3
@@ -49,6 +55,7 @@ def find_addresses(views: Sequence[View], words: Words) -> list[Found]:
         found.extend(_by_street_name(views, view, words))
         found.extend(_by_model(views, view, words))
         found.extend(_by_cue(views, view, words))
+        found.extend(_by_answer(views, view, words))
         found.extend(_put_right(view, found, words))
     return found
 
@@ -74,6 +81,31 @@ def _by_other_street(view: View, words: Words) -> list[Found]:
         first, last = _with_places(view, inside[0], inside[-1], words)
         found.append(Found("address", view.number, view.tokens[first].start, view.tokens[last].end))
     return found
+
+
+def _by_answer(views: Sequence[View], view: View, words: Words) -> list[Found]:
+    """What is all of an answer to a question for an address: "And the street?" "Mill Bank."."""
+    before = views[view.number - 1] if view.number else None
+    if before is None or not before.cues or not before.text.rstrip().endswith("?"):
+        return []
+    cue = before.cues[-1]
+    if cue.kind != "address" or len(before.tokens) - cue.last > ASKED_WORDS:
+        return []
+    said = [n for n, token in enumerate(view.tokens) if token.lower not in words.plain]
+    if not said or len(said) > MOST_ANSWERED:
+        return []
+    first, last = said[0], said[-1]
+    named = all(
+        token.text[0].isupper()
+        and len(token.text) > 1
+        and token.lower not in words.no_names
+        and token.lower.split("'")[0] not in words.plain
+        for token in view.tokens[first : last + 1]
+    )
+    pause = re.search(r"[.?!;]", view.text[view.tokens[first].start : view.tokens[last].end])
+    if not named or pause:
+        return []
+    return [Found("address", view.number, view.tokens[first].start, view.tokens[last].end)]
 
 
 def _tokens_in(view: View, match: re.Match[str]) -> list[int]:
@@ -124,7 +156,10 @@ def _measures(view: View, run: Run, words: Words) -> bool:
         following in words.units
         or before in words.before_counts
         or view.text[run.start - 1 : run.start] in words.money
-        or any(token.lower in words.units for token in view.tokens[run.first : run.last + 1])
+        or any(
+            token.lower in words.units and len(token.text) > 1
+            for token in view.tokens[run.first : run.last + 1]
+        )
     )
 
 
@@ -209,15 +244,27 @@ def _by_cue(views: Sequence[View], view: View, words: Words) -> list[Found]:
     found = []
     for run in view.runs:
         cues = [pair for pair in near_cues(views, view, run.first, run.last) if pair[1] != "ending"]
+        if cues and run is not view.runs[0] and cues[0][1] == "birth_date":
+            cues = cues[1:]  # both were asked for, the date first
+        before = [token.lower for token in view.tokens[max(0, run.first - 2) : run.first]]
+        ends = run.last + 1 == len(view.tokens) or view.text[run.end] in ",.?!"
+        if before == words.at_number and ends:
+            start = view.tokens[run.first - 1].start
+            found.append(Found("address", view.number, start, run.end))
         if not cues or cues[0][1] != "address" or cues[0][0] > NEAR_STEPS:
             continue
         digits = len(run.digits)
-        near = LONG_STEPS if digits >= 3 else SHORT_STEPS
+        coded = len(run.value) in POSTCODE_LENGTHS and digits < len(run.value)
+        near = LONG_STEPS if digits >= LEAST_SURE_DIGITS or coded else SHORT_STEPS
         measured = _measures(view, run, words)
-        if digits < LEAST_SURE_DIGITS and not _is_said_alone(view, run, words):
+        if digits < LEAST_SURE_DIGITS and not coded and not _is_said_alone(view, run, words):
             continue
         if 0 < digits <= 9 and len(run.value) <= 10 and cues[0][0] <= near and not measured:
-            found.append(Found("address", view.number, run.start, run.end))
+            first, last = run.first, run.last
+            if digits >= LEAST_SURE_DIGITS or view.tokens[first - 1].lower in words.dwellings:
+                first, last = _with_places(view, first, last, words)
+            start, end = view.tokens[first].start, view.tokens[last].end
+            found.append(Found("address", view.number, start, end))
     return found
 
 

@@ -10,7 +10,7 @@ from pipeline.redaction.words import Words
 
 NEAR_STEPS = 22
 """So near the birth must be talked about."""
-EXPIRY_STEPS = 12
+EXPIRY_STEPS = 16
 MOST_PUTTING_RIGHT = 12
 """Words of a turn that puts a date right: "it's the twenty-first"."""
 AGAIN_TURNS = 2
@@ -19,7 +19,7 @@ _LONG_AGO = re.compile(
     r"\b19[2-9]\d\b|\bnineteen[ -](?:twen|thir|for|fif|six|seven|eigh|nine)", re.IGNORECASE
 )
 """A whole date of the last century is hardly any but somebody's birth."""
-_LONG_AGO_WRITTEN = re.compile(r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?19[2-9]\d\b")
+_LONG_AGO_WRITTEN = re.compile(r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?(?:19[2-9]\d|[3-9]\d)(?!\d)")
 _WHOLE = re.compile(
     r"(?:(?:0?[1-9]|[12]\d|3[01])(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])(?:0?[1-9]|[12]\d|3[01]))"
     r"(?:(?:19|20)\d\d|[2-9]\d)$"
@@ -32,7 +32,10 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
     found: list[Found] = []
     for view in views:
         for first, last, numbers, month in _dates(view, words):
-            cues = [pair for pair in near_cues(views, view, first, last) if pair[1] != "ending"]
+            # No security code has a month, and no card number.
+            others = ("ending", "cvv", "card") if month else ("ending",)
+            said = near_cues(views, view, first, last)
+            cues = [pair for pair in said if pair[1] not in others]
             start, end = view.tokens[first].start, view.tokens[last].end
             # "Won't be a second", "the other one".
             one_word = first == last and view.tokens[last].lower in words.not_dates
@@ -41,7 +44,7 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 and cues[0][1] == "expiry"
                 and cues[0][0] <= EXPIRY_STEPS
                 and (month or numbers > 1)
-                and is_of_card(cues)
+                and is_of_card(said)
             ):
                 found.append(Found("card", view.number, start, end))
                 continue
@@ -74,6 +77,11 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
             ):
                 found.append(Found("birth_date", view.number, start, end))
     return found
+
+
+def date_spans(view: View, words: Words) -> list[tuple[int, int]]:
+    """First and last word of what is a date with a month."""
+    return [(first, last) for first, last, _, month in _dates(view, words) if month]
 
 
 def _dates(view: View, words: Words) -> list[tuple[int, int, int, bool]]:

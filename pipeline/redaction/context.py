@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.records import Turn
+from pipeline.redaction.splits import split_runs
 from pipeline.redaction.spoken import Run, Token, read_runs, tokens_of
 from pipeline.redaction.words import Phrases, Words, cue_phrases, words_of
 
@@ -13,6 +14,10 @@ EXACT_STEPS = 2
 """So much nearer counts what is said in some words ("card number")."""
 SENTENCE_STEPS = 4
 """So much further off is what stands in another sentence."""
+NAMED_AFTER_STEPS = 1
+"""What is told directly after ("is the sort code") is as sure as what comes before."""
+PRINTED_STEPS = 5
+"""Words between what a number is and where it is printed: "it's on the top right of the bill"."""
 AFTER_STEPS = 3
 """So much further off is what comes after: names mostly come before their numbers."""
 TURN_STEPS = 5
@@ -21,6 +26,10 @@ SHORT_TURN_WORDS = 6
 """A turn so short ("uh-huh, go on") keeps the subject of the one before it."""
 REACH_TURNS = 3
 """Turns back that are looked at for what a number is."""
+
+
+_OWNS = {"the", "my", "our", "your", "his", "her", "their"}
+_PLACES = {"on", "of", "off", "from"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +70,7 @@ def views_of(turns: Sequence[Turn], language: str | None) -> tuple[list[View], W
         cues = _cues(tokens, phrases, words)
         barred = {n for cue in cues for n in range(cue.first, cue.last + 1)}
         runs = read_runs(turn.text, tokens, words.numbers, barred)
+        runs = split_runs(runs, turn.text, tokens, words)
         views.append(View(number, turn, tuple(tokens), tuple(cues), tuple(runs)))
     return views, words
 
@@ -80,8 +90,11 @@ def near_cues(views: Sequence[View], view: View, first: int, last: int) -> list[
         elif cue.first > last:
             between = view.text[view.tokens[last].end : view.tokens[cue.first].start]
             steps = cue.first - last + AFTER_STEPS
+            said = [token.lower for token in view.tokens[last + 1 : cue.first]]
+            if said and said[0] in ("is", "was", "being") and set(said[1:]) <= _OWNS:
+                steps = NAMED_AFTER_STEPS
             # What stands before another number names that one.
-            if any(last < run.first <= cue.first + 4 for run in view.runs if run.first > last):
+            elif any(last < run.first <= cue.first + 4 for run in view.runs if run.first > last):
                 steps += 2 * SENTENCE_STEPS
         else:
             continue
@@ -115,6 +128,20 @@ def _within_letters(tokens: Sequence[Token], at: int, length: int, words: Words)
     return any(len(token.text) == 1 and token.text.isalpha() for token in beside)
 
 
+def _is_place(lower: Sequence[str], at: int, meaning: str, cues: Sequence[CueWord]) -> bool:
+    """Whether words say where a number is printed: "your account number on the invoice"."""
+    owned = at > 1 and lower[at - 1] in _OWNS
+    if not (owned and lower[at - 2] in _PLACES) and lower[at] not in _PLACES:
+        return False
+    before = [cue for cue in cues if not cue.weak and cue.kind != "ending"][-1:]
+    if not before:
+        return False
+    if meaning == "harmless":
+        apart = at - before[0].last
+        return before[0].kind != "harmless" and apart <= 2 * PRINTED_STEPS and owned
+    return before[0].kind == "harmless" and at - before[0].last <= PRINTED_STEPS - 2
+
+
 def _cues(tokens: Sequence[Token], phrases: Phrases, words: Words) -> list[CueWord]:
     cues: list[CueWord] = []
     at = 0
@@ -131,7 +158,7 @@ def _cues(tokens: Sequence[Token], phrases: Phrases, words: Words) -> list[CueWo
                     weak = True
                     if cues and cues[-1].last == at - 1 and not cues[-1].weak:
                         meaning = cues[-1].kind
-                if meaning != "nothing":
+                if meaning != "nothing" and not _is_place(lower, at, meaning, cues):
                     cues.append(CueWord(meaning.rstrip("?"), at, at + length - 1, weak))
                 at += length
                 break

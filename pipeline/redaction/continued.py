@@ -21,7 +21,7 @@ MOST_PUTTING_RIGHT = 16
 MOST_OTHERS = 4
 """Words beside a number in a turn that hardly says anything else."""
 MOST_READ_BACK = 3
-"""Words of a turn that says a letter again: "B, yes"."""
+"""Words of a turn that says a letter again, with the letter: "B, yes"."""
 MOST_MISHEARD = 2
 MOST_PARTS = 6
 """Turns and runs over which a card number is read out."""
@@ -178,7 +178,8 @@ def _is_part(view: View, run: Run) -> bool:
 
 def _is_read_back(view: View, run: Run, by_turn: Mapping[int, Sequence[tuple[Kind, Run]]]) -> bool:
     """Whether a letter of an id is all that is said: "B, yes"."""
-    return len(view.tokens) <= MOST_READ_BACK and any(
+    others = len(view.tokens) - (run.last - run.first + 1)
+    return others <= MOST_READ_BACK - 1 and any(
         run.value in other.value
         for number in range(view.number - BACK_TURNS, view.number)
         for _, other in by_turn.get(number, ())

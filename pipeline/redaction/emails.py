@@ -8,7 +8,8 @@ from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.words import Words
 
-_WRITTEN = re.compile(r"[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|[\w.+%-]+@[\w-]+")
+_WRITTEN = re.compile(r"[\w.+%-]+\s?@\s?[\w-]+(?:\.[\w-]+)+|[\w.+%-]+@[\w-]+|[\w.+%-]+@(?!\w)")
+_WRITTEN_DOMAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*\.(\w+)\b")
 NEAR_STEPS = 14
 """So near, words such as "e-mail" make a part of an address one: "zoe dot papadopoulos"."""
 AGAIN_TURNS = 2
@@ -46,7 +47,21 @@ def find_emails(views: Sequence[View], words: Words) -> list[Found]:
                     if any(whole in _joined(views, one) for one in beside):
                         end = after.end
                 spelt.append(Found("email", view.number, run.start, end))
-    return [*found, *spelt, *_parts_again(views, found, words)]
+    return [*found, *spelt, *_domains(views, found, words), *_parts_again(views, found, words)]
+
+
+def _domains(views: Sequence[View], found: Sequence[Found], words: Words) -> list[Found]:
+    """Domains on their own, written beside an address or in a turn that puts it right."""
+    turns = {one.turn for one in found}
+    return [
+        Found("email", view.number, match.start(), match.end())
+        for view in views
+        if turns & {view.number, view.number - 1}
+        for match in _WRITTEN_DOMAIN.finditer(view.text)
+        if not match[0].lower().startswith("www.")
+        and match[1].lower() in words.email.domains
+        and match[0].split(".")[0].lower() not in words.email.hosts
+    ]
 
 
 def _joined(views: Sequence[View], one: Found) -> str:
@@ -118,7 +133,8 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
         if at <= taken:
             continue
         if word in email.at and at:
-            last = _domain(lower, at + 1 + _sign(lower, at + 1, words), words)
+            begins = at + 1 + _sign(lower, at + 1, words)
+            last = _written_domain(view, begins, words) or _domain(lower, begins, words)
             if last is not None:
                 first = _local_part(view, at - 1, words)
                 if first < at:
@@ -172,12 +188,30 @@ def _is_talked_about(views: Sequence[View], view: View, at: int) -> bool:
     )
 
 
+def _written_domain(view: View, at: int, words: Words) -> int | None:
+    """The last word of a domain that is written here: "hughes-lynch.ie"."""
+    if at >= len(view.tokens):
+        return None
+    written = _WRITTEN_DOMAIN.match(view.text, view.tokens[at].start)
+    if (
+        written is None
+        or written[0].lower().startswith("www.")
+        or written[1].lower() not in words.email.domains
+    ):
+        return None
+    return max(n for n, token in enumerate(view.tokens) if token.start < written.end())
+
+
 def _domain(lower: Sequence[str], at: int, words: Words) -> int | None:
     """The last word of a domain that starts here: "k b plumbing dot co dot uk"."""
     email = words.email
     for dot in range(at + 1, min(at + 8, len(lower) - 1)):
         # Directly after one word and a "dot", any top-level domain will do.
         after_one = dot == at + 1 and lower[dot] == email.dot[0]
+        spelt = "".join(lower[dot + 1 : dot + 3])  # "dot i e"
+        letters = len(spelt) == len(lower[dot + 1 : dot + 3]) == 2
+        if lower[dot] in email.dot and letters and spelt in email.domains:
+            return dot + 2
         if lower[dot] in email.dot and (after_one or lower[dot + 1] in email.domains):
             last = dot + 1
             while (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pipeline.redaction.context import SHORT_TURN_WORDS, View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.model_words import likely_words
+from pipeline.redaction.rampart import GROUPS, label
 from pipeline.redaction.spoken import Token
 from pipeline.redaction.words import Words
 
@@ -16,6 +17,10 @@ LIKELY_INTRODUCED = 0.05
 LIKELY_ODD_CASE = 0.97
 LIKELY_BESIDE = 0.05
 LIKELY_NEXT = 0.2
+LIKELY_PROBED = 0.8
+"""After "my name is": the model takes nouns and names for names then, but no adjectives."""
+GREETING_WORDS = 5
+"""Words from the beginning in which "it's" introduces a speaker."""
 NAMED_WORDS = 14
 """So near before, the word "name" says that a name is meant."""
 MOST_NAMES = 4
@@ -27,7 +32,7 @@ SPELT_LETTERS = 4
 LONGEST_TITLE = 4
 """Letters of a title with a full stop: "Prof."."""
 SHORTEST_AGAIN = 3
-"""Shorter names are not looked for elsewhere: they are words too often."""
+"""Shorter names are not looked for where a sentence starts: they are words too often."""
 
 
 def find_names(views: Sequence[View], words: Words) -> list[Found]:
@@ -48,6 +53,7 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
             chosen = sorted({*chosen, *_whole_answer(view, others, words)})
         found.extend((view, n) for n in _with_neighbours(view, chosen, likely, words))
         spelt.extend(_spelt(views, view, asked, words))
+        found.extend(_initials(view, words))
     found.extend(_of_spelt(views, spelt))
     known = {view.tokens[n].lower.removesuffix("'s") for view, n in found}
     found.extend(_again(views, known, {(v.number, n) for v, n in found}, words))
@@ -78,6 +84,8 @@ def _is_name(
         if not greeted and not _names_here(view, n, words):
             return False
     starts = n == 0 or bool(re.search(r"[.?!:]\s*$", view.text[: token.start].rstrip(" \"'“‘")))
+    if not cased and _introduces_self(view, n, words):
+        return True
     if not cased and n and view.tokens[n - 1].lower in words.determiners:
         return False
     if cased and not capital:
@@ -98,6 +106,30 @@ def _is_name(
     if answered or introduced:
         return likely >= LIKELY_CAPITAL
     return likely >= LIKELY_PLAIN
+
+
+def _introduces_self(view: View, n: int, words: Words) -> bool:
+    """Whether a word without capitals stands where a speaker says who it is, and may be a name."""
+    bare = view.tokens[n].lower
+    if bare in (*words.plain, *words.also_names, *words.determiners, *words.no_persons):
+        return False
+    if bare.endswith(tuple(words.endings_of_verbs)):
+        return False
+    greeted = any(token.lower in words.greetings for token in view.tokens[: min(n, GREETING_WORDS)])
+    greets = greeted and n <= GREETING_WORDS and _before(view, n, words.introduces_at_first)
+    if not greets and not _before(view, n, words.introduces_anywhere):
+        return False
+    if not any(
+        m + 1 >= len(view.tokens) or _after(view, m, words.after_introduced) for m in (n, n + 1)
+    ):
+        return False
+    start = words.probe.find("{}")
+    likely = [
+        one.likely[GROUPS.index("name")]
+        for one in label(words.probe.format(bare))
+        if start <= one.start < start + len(bare)
+    ]
+    return bool(likely) and min(likely) >= LIKELY_PROBED
 
 
 def _with_neighbours(
@@ -125,6 +157,8 @@ def _with_neighbours(
                 further = (
                     (token.text[0].isupper() if cased else token.text[0].isalpha())
                     and token.lower not in words.titles
+                    and (cased or token.lower not in words.greetings)
+                    and (cased or token.lower not in words.introduces_at_first)
                     and likely[at]["name"]
                     >= (
                         LIKELY_BESIDE
@@ -174,6 +208,19 @@ def _names_here(view: View, n: int, words: Words) -> bool:
     return any(f" {phrase} " in f" {said} " for phrase in words.about_names)
 
 
+def _initials(view: View, words: Words) -> list[tuple[View, int]]:
+    """Single letters that stand for a name: "Dr K", "initial V"."""
+    return [
+        (view, n)
+        for n, token in enumerate(view.tokens)
+        if n
+        and len(token.text) == 1
+        and token.text.isupper()
+        and view.tokens[n - 1].lower in (*words.titles, *words.initials)
+        and not re.search(r"[?!,]", view.text[view.tokens[n - 1].end : token.start])
+    ]
+
+
 def _after_kin(view: View, n: int, words: Words) -> bool:
     """ "The mother, Xochitl", "our youngest's Joy": one of the family, then what is no verb."""
     if not n or not view.tokens[n].text[0].isupper():
@@ -188,7 +235,14 @@ def _after_kin(view: View, n: int, words: Words) -> bool:
 def _others_names(view: View, words: Words) -> set[int]:
     """Words of what is called by a person's name and is none: "Marie Curie", the charity."""
     lower = [token.lower.removesuffix("'s") for token in view.tokens]
-    return {
+    # "St Brendan's" is a school, a church or a street.
+    places = {
+        at
+        for n in range(1, len(lower))
+        if lower[n - 1] in words.saints and view.tokens[n].lower.endswith("'s")
+        for at in (n - 1, n)
+    }
+    return places | {
         at
         for n in range(len(lower))
         for length in (2, 3)
@@ -304,7 +358,11 @@ def _spelt(views: Sequence[View], view: View, asked: bool, words: Words) -> list
         )
         cues = near_cues(views, view, run.first, run.last)
         alone = letters >= SPELT_LETTERS and not any(kind == "harmless" for _, kind in cues)
-        if asked or named or said or alone:
+        others = len(view.tokens) - (run.last - run.first + 1)
+        lately = others <= SHORT_TURN_WORDS // 2 and any(
+            _asks_name(other, words) for other in views[max(0, view.number - 3) : view.number]
+        )
+        if asked or named or said or alone or lately:
             found.append(Found("name", view.number, run.start, run.end))
     return found
 
@@ -317,12 +375,14 @@ def _again(
     for view in views:
         for n, token in enumerate(view.tokens):
             bare = token.lower.removesuffix("'s")
-            if bare not in known or len(bare) < SHORTEST_AGAIN or (view.number, n) in there:
+            if bare not in known or (view.number, n) in there:
                 continue
             starts = n == 0 or view.text[: token.start].rstrip()[-1:] in ".?!"
+            if len(bare) < SHORTEST_AGAIN and (starts or len(bare) < 2):
+                continue
             as_name = token.text[0].isupper() and not (starts and bare in words.introduces)
             uncased = view.text.islower() and len(bare) > SHORTEST_AGAIN
-            if as_name or (uncased and bare not in words.no_names):
+            if as_name or (uncased and bare not in (*words.no_names, *words.word_names)):
                 again.append((view, n))
     return again
 

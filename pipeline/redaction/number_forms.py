@@ -4,13 +4,14 @@ import re
 
 from pipeline.records import Kind
 from pipeline.redaction.context import View
-from pipeline.redaction.spoken import Run
+from pipeline.redaction.spoken import THOUSANDS, Run
 from pipeline.redaction.words import Words
 
 CARD_DIGITS = range(13, 20)
 PHONE_DIGITS = range(7, 16)
 MOST_AGE_DIGITS = 2
 MOST_KEYED_DIGITS = 3
+MOST_PENCE_DIGITS = 2
 EMERGENCY = ("911", "999", "112", "000", "111", "101", "988", "411")
 """Numbers that everybody may call (emergency, police, directory)."""
 MOST_COUNTED_DIGITS = 6
@@ -95,8 +96,15 @@ def counts(view: View, run: Run, words: Words) -> bool:
     if _AMOUNT.match(text) and len(text) <= 10:
         return True
     told = view.tokens[run.first - 1].lower if run.first else ""
+    if told in words.currencies and len(run.digits) <= MOST_PENCE_DIGITS:
+        return True  # "sixty-one pounds forty"
     if told in words.ages and len(run.digits) <= MOST_AGE_DIGITS:
         return True
+    if (
+        len(run.pieces) == 1
+        and words.numbers.hundreds.get(view.tokens[run.last].lower) == THOUSANDS
+    ):
+        return True  # "all eleven thousand"
     if re.match(r":\d\d", after) or re.search(r"\d:$", before[-2:]):
         return True
     if run.last + 1 == len(view.tokens) or len(run.digits) > MOST_COUNTED_DIGITS:

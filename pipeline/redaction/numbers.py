@@ -21,8 +21,10 @@ from pipeline.redaction.words import Words
 
 BARE_MIXED = range(7, 20)
 """So with letters among them, or digits alone, where a turn says hardly anything else."""
-BARE_DIGITS = range(9, 20)
+BARE_DIGITS = range(9, 41)
 """A number as long as these is hidden where nothing tells what it is."""
+CODE_DIGITS = range(5, 9)
+"""Of codes that are sent."""
 ENDING_STEPS = 2
 """Digits directly after "ending in" are a number's last ones."""
 _YEAR = re.compile(r"(?:19|20)\d\d$")
@@ -79,6 +81,8 @@ def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -
             continue
         if kind != "ending" and _fits(kind, run, part, steps):
             return _as_kind(kind)
+        if kind == "cvv" and _is_code(run, steps) and not said_harmless:
+            return "secret"
     if part and not said_harmless and len(run.digits) == len(run.value) > 1 and is_all(view, run):
         return "card"
     if ends and len(run.digits) == len(run.value) == SAME_DIGITS and not _YEAR.match(run.value):
@@ -87,14 +91,14 @@ def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -
     if len(run.value) in BARE_MIXED and not told and is_all(view, run):
         return "id" if len(run.digits) < len(run.value) else "phone"
     if len(run.digits) == len(run.value) in BARE_DIGITS:
-        return "card" if len(run.digits) in CARD_DIGITS else "phone"
+        return "phone" if len(run.digits) < CARD_DIGITS.start else "card"
     return None
 
 
 def is_of_card(said: Sequence[tuple[int, str]]) -> bool:
     """Whether an expiry date among these cues is a card's: vouchers and contracts have one too."""
     kinds = {kind for _, kind in said}
-    return "harmless" not in kinds or bool(kinds & {"card", "cvv"})
+    return not kinds & {"harmless", "id"} or bool(kinds & {"card", "cvv"})
 
 
 def _as_kind(kind: str) -> Kind | None:
@@ -110,6 +114,15 @@ def _as_kind(kind: str) -> Kind | None:
     return kinds.get(kind)
 
 
+def _is_code(run: Run, steps: int) -> bool:
+    """Whether digits that are called a code are longer than a card's: "a code, 830 274"."""
+    return (
+        len(run.digits) == len(run.value) in CODE_DIGITS
+        and steps <= 2 * NEAR_STEPS
+        and not any(piece.amount and len(piece.value) > 2 for piece in run.pieces)
+    )
+
+
 def _fits(kind: str, run: Run, part: bool, steps: int) -> bool:
     """Whether a run may be of a kind by its length; ``part``: only some digits of it are said."""
     digits, letters = len(run.digits), len(run.value) - len(run.digits)
@@ -120,7 +133,9 @@ def _fits(kind: str, run: Run, part: bool, steps: int) -> bool:
     if kind == "expiry":
         return letters == 0 and 1 <= digits <= 6 and (near if digits > 2 else steps <= NEAR_STEPS)
     if kind == "cvv":
-        return letters == 0 and 3 <= digits <= 4
+        return letters == 0 and (
+            3 <= digits <= 4 or (part and digits < 3 and steps <= FAR_STEPS // 2)
+        )
     if kind == "account":
         return digits >= 5 or (digits >= 2 and (part or near) and digits + letters >= 3)
     if kind == "id":

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from pipeline.redaction.birth_dates import date_spans
 from pipeline.redaction.context import View
 from pipeline.redaction.found import Found
 from pipeline.redaction.spoken import Token
@@ -24,8 +25,17 @@ LONGEST_SIGN = 2
 """Words of a sign: "exclamation mark"."""
 LEAST_SIGNED = 3
 """Signs and runs of letters or digits in a row that only passwords have."""
+_LIKE_PASSWORD = re.compile(
+    r"(?<![\w@.-])(?=[\w-]*[A-Za-z]{3})(?=[\w-]*\d)\w[\w-]{6,}(?![\w@-])(?!\.\w)"
+)
+_SETS = re.compile(
+    r"\b(?:set|changed?|reset|made|put) (?:it|that|(?:my|the) (?:password|passcode|pin|code))"
+    r" (?:to|as)\s+",
+    re.IGNORECASE,
+)
+"""What is told after "I changed it to", where a secret is talked about."""
 _TELLS = re.compile(
-    r"(?:\s+[\w']+){0,3}?[\s,:]*"
+    r"(?:\s+[\w']+){0,5}?[\s,:]*"
     r"(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)[\s,:]+",
     re.IGNORECASE,
 )
@@ -38,16 +48,34 @@ def find_passwords(views: Sequence[View], words: Words) -> list[Found]:
         for cue in view.cues:
             if cue.kind != "secret" or cue.weak or cue.last + 1 >= len(view.tokens):
                 continue
+            if view.tokens[cue.last].lower.endswith("'s"):
+                found.extend(_told(view, view.tokens[cue.last].end, words))
             tells = _TELLS.match(view.text, view.tokens[cue.last].end)
             if tells:
                 found.extend(_told(view, tells.end(), words))
+                found.extend(_written(view, tells.end()))
         found.extend(_with_signs(view, words))
+        if any(_is_of_secrets(other) for other in views[max(0, view.number - 2) : view.number + 2]):
+            for sets in _SETS.finditer(view.text):
+                found.extend(_told(view, sets.end(), words))
         before = views[view.number - 1] if view.number else None
         answers = before is not None and before.turn.role != view.turn.role != "agent"
         if before is not None and answers and _asks(before, words):
             found.extend(_told(view, 0, words))
             found.extend(_parts(before, view, words))
     return [*found, *_again(views, found, words)]
+
+
+def _is_of_secrets(view: View) -> bool:
+    return any(cue.kind == "secret" and not cue.weak for cue in view.cues)
+
+
+def _written(view: View, at: int) -> list[Found]:
+    """What is written as only passwords are: "the one you gave me, Harvest-Moon-77"."""
+    return [
+        Found("secret", view.number, match.start(), match.end())
+        for match in _LIKE_PASSWORD.finditer(view.text, at)
+    ]
 
 
 def _asks(view: View, words: Words) -> bool:
@@ -96,6 +124,9 @@ def _told(view: View, at: int, words: Words) -> list[Found]:
     for run in view.runs:
         if run.start == said[0].start and len(run.digits) >= LEAST_DIGITS:
             return [Found("secret", view.number, run.start, run.end)]
+    for begins, ends in date_spans(view, words):  # "your memorable date?"
+        if view.tokens[begins].start <= said[0].start < view.tokens[ends].end:
+            return [Found("secret", view.number, view.tokens[begins].start, view.tokens[ends].end)]
     if {bare, said[0].lower} & set(words.not_secret) or bare.endswith("ing"):
         return []
     end = _with_following(view, said[0], tokens, last, words)

@@ -5,7 +5,7 @@
 """
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pipeline.redaction.words import NumberWords
@@ -15,7 +15,14 @@ _TOKEN = re.compile(
     r"|[^\W_]+(?:['’][^\W_]+)*(?:\.\d+)*"
 )
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)$", re.IGNORECASE)
+_NO_WORD = re.compile(r"[b-df-hj-np-tv-xz]{2,3}$")
+"""Without a vowel, nothing but letters."""
+_IBAN_HEAD = re.compile(r"[a-z]{2}\d\d$")
+BANK_LETTERS = 4
+"""Of the bank in an IBAN."""
 MOST_REPEATS = 3
+THOUSANDS = 3
+"""Zeros of a thousand."""
 MOST_CAPITALS = 6
 """Letters in a row that are written beside digits: "IE18 AIBK 9320"."""
 
@@ -103,11 +110,12 @@ def read_runs(
             at += 1
             continue
         if pieces:
-            runs.extend(_run(text, tokens, pieces))
+            runs.append(run_of(text, tokens, pieces))
             pieces = []
         if piece is None:
             at += 1
-    runs.extend(_run(text, tokens, pieces) if pieces else ())
+    if pieces:
+        runs.append(run_of(text, tokens, pieces))
     return runs
 
 
@@ -119,7 +127,8 @@ def _sentence_between(
     return bool(re.search(r"[?!;:]|\.\s", between)) and not re.search(r"\.\.", between)
 
 
-def _run(text: str, tokens: Sequence[Token], pieces: Sequence[Piece]) -> Iterator[Run]:
+def run_of(text: str, tokens: Sequence[Token], pieces: Sequence[Piece]) -> Run:
+    """The run that pieces of a text make."""
     first, last = pieces[0].first, pieces[-1].last
     groups: list[str] = []
     before = None
@@ -130,7 +139,7 @@ def _run(text: str, tokens: Sequence[Token], pieces: Sequence[Piece]) -> Iterato
         else:
             groups.append(piece.value)
         before = tokens[piece.last].end
-    yield Run(
+    return Run(
         tuple(pieces),
         first,
         last,
@@ -195,6 +204,8 @@ def _read_single(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
         )
     ):
         return Piece(token.text, at, at)
+    if _is_unspaced(tokens, at, words):
+        return Piece(token.text.upper(), at, at)
     if len(token.text) == 1 and token.text.isalpha():
         return _read_letter(tokens, at, words)
     if token.lower in words.alphabet and (
@@ -203,6 +214,23 @@ def _read_single(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
     ):
         return Piece(words.alphabet[token.lower], at, at)
     return None
+
+
+def _is_unspaced(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Letters beside digits that are no word, in small letters: "bt seven one nn", "gb39 nwbk"."""
+    token = tokens[at]
+    if not token.text.isascii() or not token.text.isalpha() or not token.text.islower():
+        return False
+    before = tokens[at - 1] if at else None
+    after = tokens[at + 1] if at + 1 < len(tokens) else None
+    if before is not None and after is not None and _IBAN_HEAD.match(before.lower):
+        return len(token.text) == BANK_LETTERS and after.text.isdigit()
+    none = (*words.not_letters, *words.abbreviations)
+    if not _NO_WORD.match(token.lower) or token.lower in none:
+        return False
+    return (before is not None and _is_digits(before, words)) or (
+        after is not None and _is_digits(after, words)
+    )
 
 
 def _is_digits(token: Token, words: NumberWords) -> bool:
@@ -241,13 +269,14 @@ def _read_letter(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
             len(after) == 1 and at > 0 and tokens[at - 1].lower in words.digits
         ):
             return None
-    elif token.text in ("I", "A"):
+    elif token.text in ("I", "A") and not _begins(tokens, at, words):
         neighbours = [tokens[n] for n in (at - 1, at + 1) if 0 <= n < len(tokens)]
         if not any(_is_spelt(t, words) for t in neighbours):
             return None
         following = tokens[at + 1] if at + 1 < len(tokens) else None
-        if token.text == "I" and following is not None and _is_verb(following, words):
-            return None
+        paused = following is not None and following.start - token.end > 1
+        if token.text == "I" and following is not None and not paused:
+            return None if _is_verb(following, words) else Piece("I", at, at)
     return Piece(token.text.upper(), at, at)
 
 
@@ -312,8 +341,21 @@ def _with_hundreds(tokens: Sequence[Token], piece: Piece, words: NumberWords) ->
     return piece
 
 
+def _hundreds(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece | None:
+    """The hundreds after thousands: "two thousand five hundred" is 2500."""
+    digit = words.digits.get(tokens[at].lower, "0")
+    if digit == "0" or words.hundreds.get(tokens[at + 1].lower) != THOUSANDS - 1:
+        return None
+    return _with_hundreds(tokens, Piece(digit, at, at, True), words)
+
+
 def _with_rest(tokens: Sequence[Token], whole: Piece, zeros: int, words: NumberWords) -> Piece:
     """With what is added to the hundreds: "eight hundred and twelve" is 812."""
+    if zeros == THOUSANDS and whole.last + 2 < len(tokens):
+        hundreds = _hundreds(tokens, whole.last + 1, words)
+        if hundreds is not None:
+            value = whole.value[:-zeros] + hundreds.value
+            return Piece(value, whole.first, hundreds.last, True)
     at = whole.last + 2
     if at >= len(tokens) or tokens[at - 1].lower not in words.adds:
         return whole

@@ -94,13 +94,43 @@ def test_a_card_number_over_several_turns():
         (("I've 12th of June 1959 as your date of birth.", "No, the twenty-first."), None),
         # A name that is spelt, and one that is all of the answer.
         (("My name? Ng. N G.",), "My name? [name]."),
+        (("Last name?", "Ng.", "I N G?"), "[name]?"),
+        (("You're Dr K?", "Osei, initial V."), "[name], initial [name]."),
+        # Without capitals, where speakers say who they are.
+        (("hiya its bolanle from claims",), "hiya its [name] from claims"),
+        (("ask for chuks in returns", "chuks is on lunch"), "[name] is on lunch"),
+        # What a number is may be told after it, or with where it is printed.
+        (
+            ("Where to?", "Nine nine, oh four, double two is the sort code."),
+            "[account] is the sort code.",
+        ),
+        (
+            ("Your account number, on the top of the invoice?", "Seven oh, one four, double two."),
+            None,
+        ),
+        (
+            ("Reading back: 4659 4005 2369 2786, expiring 11/26.",),
+            "Reading back: [card], expiring [card].",
+        ),
+        # Two things in one breath.
+        (("It's 4129 2765 6242 1754, eleven twenty-seven.",), "It's [card]."),
+        (("Ending three eight seven four, two payments.",), "Ending [card], two payments."),
+        # What is sent, set or remembered.
+        (("We've sent a code, it says 830 274.",), "We've sent a code, it says [secret]."),
+        (("Password?", "I changed it to tangerine dream."), "I changed it to [secret]."),
+        (("Your memorable date?", "The first of May two thousand and four."), "[secret]."),
+        # E-mails with a domain that is spelt, and the domain alone.
+        (("It's maeve at hughes dash lynch dot i e.",), "It's [email]."),
+        (("Login?", "Fern@", "And then harrowgate-legal.co.uk?"), "And then [email]?"),
+        (("And the street?", "Mill Rise."), "[address]."),
+        (("postcode", "bt seven one nn"), "[address]"),
         (("Who am I speaking with?", "Padraig Nee."), "[name]."),
     ],
 )
 def test_found_by_what_was_said_before(said, expected):
     last = shown(*said).split(" | ")[-1]
     if expected is None:
-        hidden = ("dimitri", "Biscuit", "Tibbs", "seventeen", "twenty-first")
+        hidden = ("Seven oh", "dimitri", "Biscuit", "Tibbs", "seventeen", "twenty-first")
         assert not any(word in last for word in hidden), last
     else:
         assert last == expected
@@ -132,6 +162,10 @@ def test_a_name_comes_again():
         "The postcode for your Manchester branch, please?",
         "I'd like Bluegum Landscaping to send a SEPA mandate for Ward 32.",
         "The case number is oh oh five, one eight double six, three.",
+        "The reference on the card the driver left is nine nine four, one one two, six oh eight.",
+        "The limit is two thousand five hundred dollars, and it was sixty-one pounds forty.",
+        "hi its cancelled again and its raining here",
+        "St Brendan's Primary School, please, at number one in the queue.",
     ],
 )
 def test_harmless(text):

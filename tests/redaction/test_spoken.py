@@ -43,6 +43,11 @@ def read(text: str) -> list[str]:
         ("J S, that's S for sugar, two", "JSS2"),
         ("Q for queen, no, J for Juliet, four", "QJ4"),
         ("k a zed", "KAZ"),
+        ("two thousand five hundred", "2500"),
+        ("A dash four four one", "A441"),
+        ("N-I-I, thank you", "NII"),
+        ("gb39 nwbk 6022", "GB39NWBK6022"),
+        ("bt seven one nn", "BT71NN"),
     ],
 )
 def test_read(said, value):
