@@ -16,7 +16,6 @@ from pipeline.coaching.page import write_page
 from pipeline.coaching.session import build_session
 from pipeline.coaching.sessions import find_session
 from pipeline.coaching.weekly import agents_to_coach
-from pipeline.errors import CallscoreError
 from pipeline.review.trust import suggest_only
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Store
@@ -59,7 +58,7 @@ def _build_all(store: Store, settings: Settings) -> tuple[list[int], int]:
                 effects = last_effects(session, agent)
             if made is not None:
                 write_page(made, settings, effects)
-        except CallscoreError as error:
+        except Exception as error:  # whatever it is, the others get theirs
             failed += 1
             get_run_logger().error("a session could not be built: %s", type(error).__name__)
             continue

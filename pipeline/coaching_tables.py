@@ -46,7 +46,9 @@ class CoachingMomentRow(Base):
     )
     call: Mapped[int] = mapped_column(ForeignKey("calls.id", ondelete="CASCADE"), index=True)
     place: Mapped[int]
-    """Its place in the session, from 0."""
+    """Its place in the session, from 0; what was done well is right after what it is shown for.
+    Where a moment is gone its place stays empty.
+    """
     kind: Mapped[str]
     """strength, missed, well (done well there) or care (an abusive customer)."""
     criterion: Mapped[str | None]

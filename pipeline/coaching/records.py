@@ -173,12 +173,11 @@ class CoachingSession:
         ]  # fmt: skip
 
     def pairs(self, criterion: str) -> list[tuple[Moment, Moment | None]]:
-        """Missed here, done well there: in that order; None where no such call was found."""
-        missed, well = self.of("missed", criterion), self.of("well", criterion)
-        return [
-            (moment, well[place] if place < len(well) else None)
-            for place, moment in enumerate(missed)
-        ]
+        """Missed here, done well there: in that order; None where no such call was found, or its
+        moment is gone.
+        """
+        well = {moment.place: moment for moment in self.of("well", criterion)}
+        return [(missed, well.get(missed.place + 1)) for missed in self.of("missed", criterion)]
 
 
 PLAN = TypeAdapter(Plan)

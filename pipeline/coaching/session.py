@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
 from pipeline.as_scored import NotAsScored, hidden_in_recording, load_as_scored
@@ -44,7 +45,9 @@ from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, Cons
 from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
 from pipeline.records import Span
+from pipeline.review_tables import StandingRow
 from pipeline.settings import Settings
+from pipeline.standing import lock
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
@@ -71,6 +74,15 @@ class _Chosen:
     colleague: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A moment as it is to be kept, and the call and result that it was made of."""
+
+    row: CoachingMomentRow
+    call: ScoredCall
+    result: dict[str, Any]
+
+
 def build_session(
     store: Store,
     settings: Settings,
@@ -89,7 +101,8 @@ def build_session(
     Raises
     ------
     CoachingError
-        There is nothing to talk about: no calls in that time, or nobody's.
+        There is nothing to talk about: no calls in that time, or nobody's; or a call was deleted
+        while it was read.
     RubricError
         The flagging rules or the wording cannot be read.
     StorageError
@@ -100,13 +113,25 @@ def build_session(
         raise CoachingError(
             "the agent of these calls is not known: give agent_id in their metadata"
         )
-    with store.read() as session:
-        calls = _calls(session, agent_id, since, until)
-        since = since or calls[-1].at - FOUR_WEEKS
-        asked = asked_of(session, calls)
-        suggested = suggest_only(session, asked.rubric)
-        plan, chosen = _plan(session, calls, since, asked, rules, suggested)
-        agent = session.get_one(CallRow, calls[-1].number)
+    try:
+        with store.read() as session:
+            calls = _calls(session, agent_id, since, until)
+            since = since or calls[-1].at - FOUR_WEEKS
+            asked = asked_of(session, calls)
+            suggested = suggest_only(session, asked.rubric)
+            plan, chosen = _plan(session, calls, since, asked, rules, suggested)
+            agent = session.get_one(CallRow, calls[-1].number)
+    except NoResultFound:
+        raise CoachingError(
+            f"agent {agent_id}: a call was deleted while it was read; try again"
+        ) from None
+    # Outside of any transaction: recordings are decoded, which takes a while.
+    cuts = _moments(store, settings, chosen)
+    with store.write() as session:
+        hold_off_storing(session)  # and deleting
+        # In the order of calls: who locks several does so in the same.
+        in_order = sorted(cuts, key=lambda cut: cut.call.number)
+        shown = [cut.row for cut in in_order if _may_show(session, cut)]
         row = CoachingSessionRow(
             agent_id=agent_id,
             agent_name=agent.agent_name,
@@ -119,16 +144,11 @@ def build_session(
             created_by=created_by,
             goal=propose_goal(plan),
         )
-    # Outside of any transaction: recordings are decoded, which takes a while.
-    moments = list(_moments(store, settings, chosen))
-    with store.write() as session:
         session.add(row)
         session.flush()
         number = row.id
-        hold_off_storing(session)  # and deleting
-        shown = [moment for moment in moments if _may_show(session, moment)]
-        for place, moment in enumerate(shown):
-            moment.session, moment.place = number, place
+        for moment in shown:
+            moment.session = number
             session.add(moment)
     return number
 
@@ -246,19 +266,33 @@ def _choose(
     return chosen
 
 
-def _may_show(session: Session, moment: CoachingMomentRow) -> bool:
-    """Whether a moment may still be shown: much may have happened while its sound was cut."""
-    still = select(CallRow.agent_id).where(CallRow.id == moment.call, has_words())
-    agent_id = session.scalar(still)
-    if agent_id is None:
+def _may_show(session: Session, cut: _Cut) -> bool:
+    """Whether a moment may still be shown: much may have happened while its sound was cut.
+
+    Until the transaction ends nobody changes that.
+    """
+    number = cut.call.number
+    lock(session, number)
+    still = (
+        select(StandingRow.result, StandingRow.agent_id)
+        .join(CallRow, CallRow.id == StandingRow.call)
+        .where(StandingRow.call == number, has_words())
+    )
+    found = session.execute(still).first()
+    if found is None or found.result != cut.call.result:
         return False
-    return not moment.colleague or session.get(ConsentRow, agent_id) is not None
+    # More may be hidden in the same result by now.
+    if [result for _, result in results_of(session, [cut.call])] != [cut.result]:
+        return False
+    if not cut.row.colleague:
+        return True
+    # Who withdraws it waits, and then deletes what was stored.
+    consent = session.get(ConsentRow, found.agent_id, with_for_update={"read": True})
+    return consent is not None
 
 
-def _moments(
-    store: Store, settings: Settings, chosen: Sequence[_Chosen]
-) -> list[CoachingMomentRow]:
-    made: dict[int, CoachingMomentRow] = {}
+def _moments(store: Store, settings: Settings, chosen: Sequence[_Chosen]) -> list[_Cut]:
+    made: list[_Cut] = []
     by_call: dict[int, list[int]] = {}
     for place, moment in enumerate(chosen):
         by_call.setdefault(moment.call.number, []).append(place)
@@ -277,14 +311,15 @@ def _moments(
         for (_, result), spans in zip(results, hidden, strict=True):
             sound = _Sound(store, settings, row)
             for place in places:
-                found = _moment(chosen[place], row, result, sound, spans)
+                found = _moment(chosen[place], place, row, result, sound, spans)
                 if found is not None:
-                    made[place] = found
-    return [made[place] for place in sorted(made)]
+                    made.append(_Cut(found, call, result))
+    return made
 
 
 def _moment(
     chosen: _Chosen,
+    place: int,
     row: CallRow,
     result: dict[str, Any],
     sound: "_Sound",
@@ -303,7 +338,7 @@ def _moment(
     return CoachingMomentRow(
         session=0,
         call=row.id,
-        place=0,
+        place=place,
         kind=chosen.kind,
         criterion=chosen.criterion,
         colleague=chosen.colleague,

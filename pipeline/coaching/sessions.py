@@ -66,7 +66,12 @@ def write_down(
             if text is not None:
                 if len(text) > LONGEST_TEXT:
                     raise CoachingError(f"{name}: longer than {LONGEST_TEXT} characters")
-                setattr(row, name, text.strip())
+                setattr(row, name, as_kept(text))
+
+
+def as_kept(text: str) -> str:
+    """A goal or a note as it is kept: browsers end lines in their own way."""
+    return "\n".join(text.splitlines()).strip()
 
 
 def hold(store: Store, number: int) -> None:
@@ -78,14 +83,19 @@ def hold(store: Store, number: int) -> None:
         row.status, row.held_at = "held", utc_now()
 
 
-def agree(store: Store, number: int) -> None:
-    """The agent agrees to a session that was held, and to its goal. Raises CoachingError."""
+def agree(store: Store, number: int, goal: str) -> None:
+    """The agent agrees to a session that was held, and to its goal.
+
+    ``goal``: as it was read. Raises CoachingError, also where another stands by now.
+    """
     with store.write() as session:
         row = _row(session, number)
         if row.status != "held":
             raise CoachingError("only a session that was held, and no more than once, is agreed to")
         if not row.goal:
             raise CoachingError("there is no goal yet to agree to")
+        if as_kept(goal) != as_kept(row.goal):
+            raise CoachingError("the goal was changed since you read it; read it again")
         row.status, row.agreed_at = "agreed", utc_now()
 
 

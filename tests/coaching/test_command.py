@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.coaching.session import build_session
 from pipeline.coaching.sessions import hold, list_sessions
 from pipeline.coaching.weekly import agents_to_coach
 from pipeline.coaching_tables import CoachingSessionRow
@@ -138,3 +139,25 @@ def test_the_weekly_flow_builds_sessions_and_tells_prefect_no_names(settings, mo
     assert "ag-secret" not in caplog.text
     assert "Maya" not in caplog.text
     shutil.rmtree(settings.data_dir / "coaching")
+
+
+@pytest.mark.usefixtures("prefect_server")
+def test_the_weekly_flow_goes_on_whatever_happens_to_one_agent(settings, monkeypatch, caplog):
+    from flows import coaching as flow
+
+    monkeypatch.setenv("CALLSCORE_DATA_DIR", str(settings.data_dir))
+    with Store.of(settings) as store:
+        for agent in ("ag-1", "ag-2"):
+            fill(store, agent, 12, newest=utc_now(), places=places_with("apologize", "missed"))
+
+    def build(store, settings, agent, *given, **more):
+        if agent == "ag-1":
+            raise RuntimeError("of a secret name")
+        return build_session(store, settings, agent, *given, **more)
+
+    monkeypatch.setattr(flow, "build_session", build)
+    state = flow.coaching(return_state=True)
+    assert state.message == "1 coaching sessions built, 1 failed"
+    with Store.of(settings) as store, store.read() as session:
+        assert [made.agent_id for made in list_sessions(session)] == ["ag-2"]
+    assert "secret" not in caplog.text

@@ -1,10 +1,12 @@
 import json
 from datetime import timedelta
+from threading import Thread
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from pipeline.as_scored import NotAsScored
+from pipeline.coaching import session as session_module
 from pipeline.coaching import sessions
 from pipeline.coaching.moments import SURE
 from pipeline.coaching.records import CoachingSession
@@ -176,12 +178,14 @@ def test_a_session_is_held_and_then_agreed_to(store, settings):
     fill(store, "ag-1", 12)
     number = build(store, settings).number
     with pytest.raises(CoachingError, match="held"):
-        sessions.agree(store, number)
+        sessions.agree(store, number, "Say sorry first.")
     sessions.write_down(store, number, goal="Say sorry first.", note="A good talk.")
     sessions.hold(store, number)
     with pytest.raises(CoachingError, match="held already"):
         sessions.hold(store, number)
-    sessions.agree(store, number)
+    with pytest.raises(CoachingError, match="changed since you read it"):
+        sessions.agree(store, number, "Another.")
+    sessions.agree(store, number, "Say sorry first.\r\n")
     with store.read() as session:
         found = find_session(session, number)
         (listed,) = sessions.list_sessions(session, CoachingSessionRow.agent_id == "ag-1")
@@ -199,7 +203,7 @@ def test_a_goal_is_needed_to_be_agreed_to(store, settings):
     sessions.write_down(store, number, goal=" ")
     sessions.hold(store, number)
     with pytest.raises(CoachingError, match="no goal"):
-        sessions.agree(store, number)
+        sessions.agree(store, number, "")
 
 
 def test_moments_go_with_their_session_and_with_their_call(database_url, settings):
@@ -241,3 +245,105 @@ def test_consent_that_is_taken_back_while_a_session_is_built_counts(store, setti
 
     monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
     assert not any(moment.colleague for moment in build(store, settings).moments)
+
+
+def test_a_call_that_is_scored_again_while_a_session_is_built_is_not_in_it(
+    store, settings, monkeypatch
+):
+    fill(store, "ag-1", 12)
+
+    def meanwhile(_: Store, call: CallRow, **__: object) -> None:
+        at = call.started_at_utc
+        keep(store, places_with("apologize", "met")[0], call.call_id, at, agent_id="ag-1")
+        raise NotAsScored("it was moved")
+
+    assert build(store, settings).moments
+    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    assert build(store, settings).moments == ()
+
+
+def test_words_that_are_hidden_while_a_session_is_built_are_not_in_it(store, settings, monkeypatch):
+    fill(store, "ag-1", 12)
+
+    def meanwhile(_: Store, call: CallRow, **__: object) -> None:
+        with store.write() as session:
+            row = session.scalars(select(ResultRow).where(ResultRow.call == call.id)).one()
+            result = json.loads(row.result_json)
+            result["turns"][0]["text"] = "[name]"
+            row.result_json = dump_line(result)
+        raise NotAsScored("it was moved")
+
+    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    assert build(store, settings).moments == ()
+
+
+@pytest.mark.parametrize("forgotten", ["one", "all"])
+def test_calls_that_are_forgotten_while_a_session_is_built_end_nothing(
+    database_url, settings, monkeypatch, forgotten
+):
+    with Store(database_url) as store:
+        fill(store, "ag-1", 12)
+        assert build(store, settings).moments
+        gone: set[int] = set()
+
+        def meanwhile(_: Store, call: CallRow, **__: object) -> None:
+            with store.write() as session:
+                calls = select(CallRow).where(CallRow.id == call.id)
+                for row in session.scalars(calls if forgotten == "one" else select(CallRow)).all():
+                    gone.add(row.id)
+                    session.delete(row)
+            raise NotAsScored("it was moved")
+
+        monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+        assert build(store, settings).moments == ()
+        assert gone
+
+
+def test_calls_that_are_forgotten_while_they_are_read_are_told_in_our_words(store, settings):
+    fill(store, "ag-1", 12)
+
+    def meanwhile(session: object, _: str) -> frozenset[str]:
+        session.execute(delete(CallRow))  # type: ignore[attr-defined]
+        return frozenset()
+
+    with pytest.raises(CoachingError, match="deleted while it was read"):
+        build_session(store, settings, "ag-1", meanwhile)
+
+
+def test_consent_that_is_taken_back_while_moments_are_stored_counts(
+    database_url, settings, monkeypatch
+):
+    with Store(database_url) as store:
+        fill(store, "ag-1", 12, places=places_with("apologize", "missed"))
+        fill(store, "ag-2", 5, places=places_with("apologize", "met"))
+        sessions.set_consent(store, "ag-2", True)
+        may_show = session_module._may_show
+        withdrawing: list[Thread] = []
+
+        def then_withdrawn(session: object, cut: object) -> bool:
+            shown = may_show(session, cut)
+            if cut.row.colleague and not withdrawing:  # type: ignore[attr-defined]
+                taken_back = Thread(target=sessions.set_consent, args=(store, "ag-2", False))
+                taken_back.start()
+                withdrawing.append(taken_back)
+                taken_back.join(0.5)
+            return shown
+
+        monkeypatch.setattr(session_module, "_may_show", then_withdrawn)
+        number = build_session(store, settings, "ag-1", relied_on)
+        withdrawing[0].join()
+        with store.read() as session:
+            left = find_session(session, number)
+    assert left is not None
+    assert not [moment for moment in left.moments if moment.colleague]
+
+
+def test_a_moment_keeps_its_partner_when_another_loses_its(many, settings):
+    built = build(many, settings)
+    criterion = built.plan.focus[0]
+    (_, lost), kept = built.pairs(criterion)
+    with many.write() as session:
+        session.delete(session.get_one(CoachingMomentRow, lost.number))
+    with many.read() as session:
+        left = find_session(session, built.number, clips=True)
+    assert left.pairs(criterion) == [(built.pairs(criterion)[0][0], None), kept]

@@ -77,10 +77,10 @@ def add_session(
         session.flush()
         moments = [
             _moment(row.id, place, kind, call, call_id, words)
-            for place, kind in enumerate(("missed", "strength", "care"))
+            for place, kind in ((0, "missed"), (2, "strength"), (3, "care"))
         ]
         if colleague is not None:
-            moments.append(_moment(row.id, 3, "well", colleague, None, "of somebody"))
+            moments.append(_moment(row.id, 1, "well", colleague, None, "of somebody"))
         session.add_all(moments)
         session.flush()
         return row.id, moments[0].id

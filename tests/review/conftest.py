@@ -214,7 +214,7 @@ def page_of(
         context.close()
 
 
-def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = 10.0) -> None:
+def eventually(page: Page, is_so: Callable[[], bool], patience_s: float = 30.0) -> None:
     """Waits from outside: the page's own policy forbids what Playwright would run inside."""
     until = time.monotonic() + patience_s
     while not is_so():

@@ -206,7 +206,7 @@ def write(
 ) -> None:
     store = site_of(request).store
     _theirs(request, person, number)
-    sessions.write_down(store, number, goal=_plain(goal), note=_plain(note))
+    sessions.write_down(store, number, goal=goal, note=note)
     audit.note(store, person, "change", f"goal and note of coaching session {number}")
 
 
@@ -225,9 +225,7 @@ def agree(request: Request, person: Person, number: int, goal: str) -> None:
         with store.read() as session:
             if coaching.has_account(session, found.agent_id):
                 raise CoachingError("this agent has an account: they agree themselves")
-    if _plain(goal) != _plain(found.goal):
-        raise CoachingError("the goal was changed since you read it; read it again")
-    sessions.agree(store, number)
+    sessions.agree(store, number, goal)
     audit.note(store, person, "change", f"agreed to coaching session {number}")
 
 
@@ -242,11 +240,6 @@ def remove(request: Request, person: Person, number: int) -> None:
 def _theirs(request: Request, person: Person, number: int) -> CoachingSession:
     with site_of(request).store.read() as session:
         return coaching.find_theirs(session, number, person)
-
-
-def _plain(text: str | None) -> str | None:
-    """As it is kept: browsers end lines in their own way."""
-    return None if text is None else "\n".join(text.splitlines()).strip()
 
 
 def _words_of(found: CoachingSession, wording: Wording) -> Callable[[str], Any]:
