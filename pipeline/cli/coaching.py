@@ -46,8 +46,8 @@ def consent(
 ) -> None:
     """Note that an agent lets colleagues hear, without a name, where they did well.
 
-    Withdrawn, such moments are deleted from the sessions of others; pages that were written with
-    them are named, to be deleted.
+    Withdrawn, such moments are deleted from the sessions of others, and so are pages that were
+    written with them.
     """
     with bad_arguments():
         settings = load_settings(db_url=db)

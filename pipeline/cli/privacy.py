@@ -43,10 +43,11 @@ def encrypt(
       CALLSCORE_ENCRYPTION_KEY_FILE=/etc/callscore.key callscore encrypt
     """
     with bad_arguments():
-        from pipeline.encrypt_command import encrypt_stored, print_new_key
+        from pipeline import encryption
+        from pipeline.encrypt_command import encrypt_stored
 
         if new_key:
-            print_new_key(typer.echo)
+            typer.echo(encryption.new_key())
             return
         encrypt_stored(load_settings(db_url=db), typer.echo, off=off)
 
@@ -99,7 +100,8 @@ def purge(
     Calls under legal hold are passed over. Best run every night (python -m flows retention, or its
     deployment); it also goes on with deletions that were cut off.
 
-    Exit status: 0 done; 1 something could not be removed; 2 bad arguments, or no age is set.
+    Exit status: 0 done; 1 something could not be removed; 2 bad arguments, or no age is set (with
+    --dry-run that is no mistake).
 
     \b
     Examples:
