@@ -46,12 +46,7 @@ def run(paths: Paths, rubric: RubricOption = None, hours: HoursOption = None) ->
     from pipeline.report import agents_table, calls_table, summarize_agents
 
     state = nightly(paths, rubric, hours, return_state=True)
-    result: Any = state.result(raise_on_failure=False)
-    if isinstance(result, CallscoreError):
-        typer.echo(f"callscore: {result} ({GO_ON})", err=True)
-        raise typer.Exit(1)
-    if isinstance(result, BaseException):
-        raise result
+    result = _data_of(state, f" ({GO_ON})")
     console = Console()
     with Store.of(settings) as store:
         outcomes = store.outcomes(result["batch"])
@@ -113,12 +108,7 @@ def coaching() -> None:
     from pipeline.coaching.page import pages_of
 
     state = coaching(return_state=True)
-    result: Any = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        if not isinstance(result, CallscoreError):
-            raise result
-        typer.echo(f"callscore: {result}", err=True)
-        raise typer.Exit(1)
+    result = _data_of(state)
     for path in pages_of(result["sessions"], settings):
         typer.echo(path)
     typer.echo(state.message)
@@ -144,12 +134,7 @@ def retention() -> None:
         typer.echo(f"callscore: {error}", err=True)
         raise typer.Exit(2) from None
     state = retention(return_state=True)
-    result: Any = state.result(raise_on_failure=False)
-    if isinstance(result, BaseException):
-        if not isinstance(result, CallscoreError):
-            raise result
-        typer.echo(f"callscore: {result}", err=True)
-        raise typer.Exit(1)
+    result = _data_of(state)
     for line in receipt_lines(result["receipt"], result["receipt"].why):
         typer.echo(line)
     raise typer.Exit(0 if state.is_completed() else 1)
@@ -190,6 +175,17 @@ def automations(
         raise typer.Exit(2) from None
     for automation in made:
         typer.echo(f"made: {automation.name}")
+
+
+def _data_of(state: Any, hint: str = "") -> Any:
+    """What a flow run gave; an error of ours ends the command with one line and status 1."""
+    result = state.result(raise_on_failure=False)
+    if isinstance(result, CallscoreError):
+        typer.echo(f"callscore: {result}{hint}", err=True)
+        raise typer.Exit(1)
+    if isinstance(result, BaseException):
+        raise result
+    return result
 
 
 def _check(paths: list[str], rubric: str | None) -> Settings:

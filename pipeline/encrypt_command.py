@@ -11,7 +11,7 @@ from sqlalchemy import LargeBinary, Table, Text, and_, select, type_coerce, upda
 from sqlalchemy.orm import Session
 
 from pipeline import coaching_tables, review_tables  # noqa: F401 - their tables count too
-from pipeline.encryption import SealedBytes, SealedText, in_plain, new_key, open_sealed
+from pipeline.encryption import SealedBytes, SealedText, in_plain, open_sealed
 from pipeline.errors import SettingsError
 from pipeline.fulltext import has_words, index_words
 from pipeline.privacy_tables import SealRow
@@ -23,11 +23,6 @@ from pipeline.tables import Base, CallRow, ResultRow
 
 AT_ONCE = 200
 """Rows changed in one transaction: a result of an hour's call is half a megabyte."""
-
-
-def print_new_key(say: Callable[[str], None]) -> None:
-    """Prints a fresh key and nothing else."""
-    say(new_key())
 
 
 def encrypt_stored(settings: Settings, say: Callable[[str], None], *, off: bool = False) -> None:

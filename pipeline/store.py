@@ -342,7 +342,7 @@ class Store:
 
         def write(session: Session) -> int:
             call = _put_call(session, result, recording_sha256, path, call_id_given)
-            return put_result(session, call, result, judging)
+            return _put_result(session, call, result, judging)
 
         return self.write_once(write)
 
@@ -391,7 +391,7 @@ class Store:
 
         def write(session: Session) -> Outcome:
             call = _put_call(session, result, recording_sha256, path, call_id_given)
-            result_id = put_result(session, call, result, judging)
+            result_id = _put_result(session, call, result, judging)
             return _put_outcome(session, batch, path, "scored", None, result_id, took_s)
 
         return self.write_once(write)
@@ -494,17 +494,7 @@ def _put_call(
     return call
 
 
-def put_result(
-    session: Session,
-    call: CallRow,
-    result: CallResult,
-    judging: Judging,
-    scored_at: datetime | None = None,
-) -> int:
-    """Stores what a judging says of a call, in place of what the same said before.
-
-    ``scored_at``: when it was first judged so, if not now.
-    """
+def _put_result(session: Session, call: CallRow, result: CallResult, judging: Judging) -> int:
     card = result.scorecard
     row = session.scalar(
         select(ResultRow).where(
@@ -527,7 +517,7 @@ def put_result(
         "failed_by": card.failed_by,
         "result_json": to_json_line(result),
         "metadata_json": metadata_to_json(result.facts.metadata),
-        "scored_at": scored_at or utc_now(),
+        "scored_at": utc_now(),
     }
     if row is None:
         row = ResultRow(**values)

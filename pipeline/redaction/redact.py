@@ -19,11 +19,6 @@ class Redacted:
     words: tuple[str, ...]
 
 
-def stand_in(kind: Kind) -> str:
-    """What stands for personal data of a kind: ``[birth date]``."""
-    return STAND_INS[kind]
-
-
 def redact(turns: Sequence[Turn], kinds: Collection[Kind], language: str | None = "en") -> Redacted:
     """Replaces personal data of these kinds by stand-ins.
 
@@ -59,7 +54,7 @@ def _in_original(more: Iterable[Found], hidden: Sequence[Found]) -> list[Found]:
     for found in more:
         shift = 0
         for earlier in hidden:
-            shown = len(stand_in(earlier.kind))
+            shown = len(STAND_INS[earlier.kind])
             if earlier.turn == found.turn and earlier.start - shift + shown <= found.start:
                 shift += earlier.end - earlier.start - shown
         placed.append(replace(found, start=found.start + shift, end=found.end + shift))
@@ -78,7 +73,7 @@ def _hide(turns: tuple[Turn, ...], hidden: Sequence[Found]) -> Redacted:
         for found, (start_s, end_s) in zip(in_turn, times, strict=True):
             offset = found.start + grown
             redactions.append(Redaction(found.kind, number, offset, start_s, end_s))
-            grown += len(stand_in(found.kind)) - (found.end - found.start)
+            grown += len(STAND_INS[found.kind]) - (found.end - found.start)
     words = tuple(turns[found.turn].text[found.start : found.end] for found in hidden)
     return Redacted(tuple(shown), tuple(redactions), words)
 
@@ -92,7 +87,7 @@ def _hide_in_turn(
     times: list[tuple[float | None, float | None]] = []
     # From the last to the first, so that the places before stay what they are.
     for found in reversed(hidden):
-        name = stand_in(found.kind)
+        name = STAND_INS[found.kind]
         text = text[: found.start] + name + text[found.end :]
         under = [
             n for n, (start, end) in enumerate(places) if start < found.end and found.start < end

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.records import KINDS, STAND_INS, Turn, Word
-from pipeline.redaction.redact import redact, redact_text, stand_in
+from pipeline.redaction.redact import redact, redact_text
 
 
 def timed(text: str) -> Turn:
@@ -49,7 +49,7 @@ def test_only_the_wanted_kinds_are_hidden():
 
 
 def test_the_stand_in_of_a_birth_date_has_two_words():
-    assert stand_in("birth_date") == "[birth date]"
+    assert STAND_INS["birth_date"] == "[birth date]"
 
 
 def test_what_is_hidden_is_known_by_offset():
