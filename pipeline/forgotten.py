@@ -3,6 +3,7 @@
 A recording may still lie in its folder, and a process may be scoring it while it is forgotten.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -16,6 +17,8 @@ from pipeline.tables import CallRow
 
 FORGET = "forget"
 """``why`` of the receipt of a deletion that somebody asked for."""
+_GONE = "; what was made of it is deleted for good (receipt "
+_RECEIPT = re.compile(re.escape(_GONE) + r"(\w+)\)$")
 
 # Who deletes waits for those who store, and they for it (PostgreSQL; SQLite has one writer anyhow).
 # The number only has to be ours.
@@ -38,7 +41,19 @@ def why_forgotten(session: Session, recording_sha256: str) -> str | None:
         return None
     receipt, why = found
     said = "forgotten on request" if why == FORGET else "older than is kept"
-    return f"{said}; what was made of it is deleted for good (receipt {receipt})"
+    return f"{said}{_GONE}{receipt})"
+
+
+def receipt_in_place_of(session: Session, path: str, reason: str | None) -> str | None:
+    """The id of the receipt that a path is noted by, where ``reason`` says it was forgotten.
+
+    None: by its name. So is one under which a call is still stored, without its words, say.
+    """
+    told = None if reason is None else _RECEIPT.search(reason)
+    if told is None:
+        return None
+    stored = session.scalar(select(CallRow.id).where(CallRow.path == path).limit(1))
+    return told[1] if stored is None else None
 
 
 def refuse_forgotten(session: Session, recording_sha256: str, call_id: str | None = None) -> None:

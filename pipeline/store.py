@@ -7,7 +7,7 @@ method is one transaction: what it stores is there whole or not at all.
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from pipeline.database import open_database, readable_errors
 from pipeline.encryption import Keys, read_keys, seal_with, seals
 from pipeline.errors import SettingsError, TransientError
-from pipeline.forgotten import refuse_forgotten, why_forgotten
+from pipeline.forgotten import receipt_in_place_of, refuse_forgotten, why_forgotten
 from pipeline.metadata import started_at_utc
 from pipeline.privacy_tables import OriginalRow, SealRow
 from pipeline.records import CallFacts, CallResult, Metadata, SecondOpinion
@@ -408,7 +408,8 @@ class Store:
         """Stores what became of a path in a batch.
 
         A second outcome replaces the first, but what the batch has scored stays scored.
-        ``hopeless_for``: the version of the code that need not try this content again.
+        ``hopeless_for``: the version of the code that need not try this content again. Of what was
+        forgotten the path is not stored, though returned.
         """
 
         def write(session: Session) -> Outcome:
@@ -566,7 +567,11 @@ def _put_outcome(
         row.status, row.reason, row.result = status, reason, result_id
         row.at, row.worker, row.took_s, row.hopeless_for = utc_now(), None, took_s, hopeless_for
         session.flush()
-    return _outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0]
+        receipt = receipt_in_place_of(session, path, reason)
+        if receipt is not None:
+            row.path, row.source, row.recording_sha256 = f"deleted {receipt} {row.id}", None, None
+            session.flush()
+    return replace(_outcomes(session, _OUTCOMES.where(OutcomeRow.id == row.id))[0], path=path)
 
 
 _OUTCOMES = (

@@ -1,5 +1,6 @@
 """Triage: what of the recordings found is to be scored at all, and which of them first."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipeline.batch import SCORED_ALREADY, Batch, scored_before
 from pipeline.codeversion import code_version
 from pipeline.errors import StorageError, TransientError
 from pipeline.find import Found, at_hand, stamp_of
+from pipeline.forgotten import receipt_in_place_of, why_forgotten
 from pipeline.store import Store
 from pipeline.tables import OutcomeRow, SeenFileRow
 from pipeline.worklist import Lined
@@ -47,9 +49,12 @@ def _triage(found: Found, batch: Batch, risk_of: Callable[[Path], float]) -> Lin
     with at_hand(found, audio=seen is None) as here:
         sha256 = audio.sha256_of(here.path) if seen is None else seen.recording_sha256
         stands = scored_before(here, sha256, batch)
-    hopeless = None
+    hopeless = unnamed = None
     if stands is None:
-        hopeless = batch.store.why_forgotten(sha256) or _hopeless(sha256, batch.store)
+        hopeless, unnamed = _forgotten(found, sha256, batch.store)
+        hopeless = hopeless or _hopeless(sha256, batch.store)
+    if unnamed is not None:
+        return Lined(found, status="skipped", reason=hopeless, unnamed=unnamed)
     risk = None if seen is None else seen.risk
     if stands is None and hopeless is None and risk is None:
         with at_hand(found) as here:
@@ -77,6 +82,19 @@ def _risk(recording: Path, risk_of: Callable[[Path], float]) -> float:
         return risk_of(recording)
     except Exception:  # it cannot be read, or reading it ended a process
         return UNREADABLE
+
+
+def _forgotten(found: Found, sha256: str, store: Store) -> tuple[str | None, str | None]:
+    """Why a recording is passed over, if it was forgotten, and what its line bears for a name.
+
+    That is the same for every worker of the batch, so that it has one line.
+    """
+    with store.read() as session:
+        why = why_forgotten(session, sha256)
+        receipt = receipt_in_place_of(session, found.name, why)
+    if receipt is None:
+        return why, None
+    return why, f"deleted {receipt} {hashlib.sha256((receipt + sha256).encode()).hexdigest()[:16]}"
 
 
 def _hopeless(sha256: str, store: Store) -> str | None:

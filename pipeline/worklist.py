@@ -33,7 +33,10 @@ _CLAIM_LOCK = 0x636C6D73
 
 @dataclass(frozen=True, slots=True)
 class Lined:
-    """A recording on its way into the work list: what became of it already, or how risky it is."""
+    """A recording on its way into the work list: what became of it already, or how risky it is.
+
+    ``unnamed``: its line bears this in place of where the recording is and what is in it.
+    """
 
     found: Found
     recording_sha256: str | None = None
@@ -41,10 +44,11 @@ class Lined:
     status: Status | None = None
     reason: str | None = None
     result_id: int | None = None
+    unnamed: str | None = None
 
     @property
     def path(self) -> str:
-        return self.found.name
+        return self.unnamed or self.found.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +252,8 @@ class Worklist:
             reason=item.reason,
             result=item.result_id,
             at=utc_now(),
-            source=item.found.source,
-            recording_sha256=item.recording_sha256,
+            source=None if item.unnamed else item.found.source,
+            recording_sha256=None if item.unnamed else item.recording_sha256,
             risk=item.risk,
         )
 

@@ -17,6 +17,7 @@ from pipeline.batch import Batch, score_one
 from pipeline.cli import app
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
 from pipeline.deletion.forget import forget_call
+from pipeline.deletion.retention import Ages, purge_old
 from pipeline.find import Found
 from pipeline.forgotten import Forgotten
 from pipeline.legal_hold import HoldError, hold_calls, lift_holds
@@ -37,7 +38,16 @@ from pipeline.review_tables import (
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings
 from pipeline.store import Judging, Store
-from pipeline.tables import Base, BatchRow, CallRow, FactsRow, OutcomeRow, ResultRow, utc_now
+from pipeline.tables import (
+    Base,
+    BatchRow,
+    CallRow,
+    FactsRow,
+    OutcomeRow,
+    ResultRow,
+    SeenFileRow,
+    utc_now,
+)
 from pipeline.triage import triage
 from pipeline.worklist import Worklist, open_batch
 from tests.fakes import FakeListener, NoEngines
@@ -238,12 +248,16 @@ def test_copies_and_what_links_lead_to_go_too(world):
     copy.parent.mkdir()
     shutil.copy(world.paths[CALL_ID], copy)
     assert score_one(Found(copy), world.batch).status == "skipped"
+    seen = copy.with_name("seen.wav")
+    shutil.copy(copy, seen)
+    with world.store.write() as session:  # by a night whose lines are gone
+        session.add(seen_row(Found(seen).source, sha_of(world, CALL_ID)))
     moved = world.paths[CALL_ID].rename(world.folder / "elsewhere" / "moved.wav")
     world.paths[CALL_ID].symlink_to(moved)
     receipt = forget_call(world.store, world.settings, CALL_ID, recordings=True)
     assert receipt.clean, receipt.left
-    assert receipt.removed["recordings"] == 2
-    for path in (copy, moved, world.paths[CALL_ID]):
+    assert receipt.removed["recordings"] == 3
+    for path in (copy, seen, moved, world.paths[CALL_ID]):
         assert not path.is_symlink()
         assert not path.exists()
 
@@ -322,6 +336,59 @@ def test_what_a_worker_has_in_hand_keeps_its_line_and_ends_as_skipped(world):
             number = working.id
         outcome = score_one(found, replace(world.batch, id=second))
         assert (outcome.status, outcome.number) == ("skipped", number)
+    with store.read() as session:
+        ended = session.get_one(OutcomeRow, number)
+        assert (ended.source, ended.recording_sha256) == (None, None)
+        assert CALL_ID not in ended.path
+
+
+def test_neither_nights_nor_the_command_line_note_a_forgotten_recording_by_name(world):
+    score(world)
+    sha256 = sha_of(world, CALL_ID)
+    forget_call(world.store, world.settings, CALL_ID)
+    night = replace(world.batch, id=open_batch(world.store, "nightly flow", "night"))
+    with Worklist(world.store, night.id) as worklist:
+        for _ in range(2):  # as of two workers of the same night
+            worklist.add([triage(Found(world.paths[CALL_ID]), night, lambda _: 1.0)])
+        assert worklist.progress().counts == {"skipped": 1}
+        assert worklist.claim() is None
+    with world.store.read() as session:
+        assert session.scalars(select(SeenFileRow.recording_sha256)).all() == []
+        noted = session.scalars(select(OutcomeRow).where(OutcomeRow.batch == night.id)).one()
+        assert "forgotten on request" in str(noted.reason)
+        assert (noted.source, noted.recording_sha256) == (None, None)
+    by_hand = replace(world.batch, id=world.store.start_batch("callscore score"))
+    outcome = score_one(Found(world.paths[CALL_ID]), by_hand)
+    assert outcome.path == str(world.paths[CALL_ID])
+    assert traces(world, CALL_ID) == []
+    with world.store.read() as session:
+        shas = session.scalars(select(OutcomeRow.recording_sha256)).all()
+    assert sha256 not in shas
+
+
+def seen_row(source: str, sha256: str) -> SeenFileRow:
+    return SeenFileRow(source=source, size=1, modified_ns=1, recording_sha256=sha256, risk=None)
+
+
+def test_a_purge_takes_out_names_that_were_noted_since(world):
+    score(world)
+    path, sha256 = world.paths[CALL_ID], sha_of(world, CALL_ID)
+    forget_call(world.store, world.settings, CALL_ID)
+    with world.store.write() as session:  # as a worker leaves it that dies after the call was gone
+        row = OutcomeRow(
+            batch=world.batch.id, path=str(path), status="quarantined", reason=f"{path}: it died",
+            result=None, at=utc_now(), source=f"local:{path}", recording_sha256=sha256,
+        )  # fmt: skip
+        seen = seen_row(f"local:{path}", sha256)
+        other = seen_row("local:/other", sha_of(world, "after-3"))
+        session.add_all((row, seen, other))
+    receipt = purge_old(world.store, world.settings, Ages())
+    assert receipt.clean
+    assert receipt.removed["known files"] == 1
+    assert traces(world, CALL_ID) == []
+    with world.store.read() as session:
+        assert session.scalars(select(SeenFileRow.source)).all() == ["local:/other"]
+        assert sha256 not in session.scalars(select(OutcomeRow.recording_sha256)).all()
 
 
 def test_two_at_once_are_one(world):

@@ -1,7 +1,11 @@
 """Ages: what is older goes, what is younger or held stays, and what stays can still be used."""
 
 import json
+import os
+import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from prefect.client.orchestration import get_client
+from pydantic import SecretStr
 from sqlalchemy import select, text
 from typer.testing import CliRunner
 
@@ -16,18 +21,24 @@ import flows.nightly
 from flows.__main__ import app as flows_app
 from pipeline.archive_command import rescore_calls
 from pipeline.batch import Batch, score_one
+from pipeline.call import judge
 from pipeline.cli import app
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.deletion import kept_files
 from pipeline.deletion.retention import Ages, ages_of, due, parse_age, purge_old
+from pipeline.encrypt_command import encrypt_stored
+from pipeline.encryption import new_key
 from pipeline.errors import SettingsError
 from pipeline.find import Found
+from pipeline.forgotten import Forgotten
+from pipeline.fulltext import has_words
 from pipeline.legal_hold import hold_calls
 from pipeline.privacy_tables import ReceiptRow
 from pipeline.records import CallFacts, Turn
 from pipeline.review_tables import PromiseRow, StandingRow, StatementRow
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings
-from pipeline.store import Store
+from pipeline.store import Judging, Store, metadata_of
 from pipeline.tables import CallRow, FactsRow, utc_now
 from pipeline.verify import verify
 from tests.fakes import FakeListener, NoEngines
@@ -194,8 +205,6 @@ def test_ages_that_contradict_each_other_are_refused():
 
 
 def test_the_command_purges_or_only_says_what_it_would(settings, store, monkeypatch, make_result):
-    from pipeline.store import Judging
-
     monkeypatch.setenv("CALLSCORE_DATA_DIR", str(settings.data_dir))
     result = make_result("c-1042", started_at="2020-01-01T00:00:00Z")
     judging = Judging("r", "0", "e")
@@ -283,3 +292,124 @@ def test_sound_that_is_being_decoded_is_waited_for(world):
         assert all(
             '"unfinished"' not in row.removed_json for row in session.scalars(select(ReceiptRow))
         )
+
+
+def hold_while_asked_for(world: SimpleNamespace, call_id: str) -> threading.Thread:
+    """Sets a hold whose transaction is open until a purge waits for the call's row."""
+    locked, url = threading.Event(), world.settings.database_url
+
+    def run() -> None:
+        with Store(url) as store, store.write() as session:
+            calls = session.scalars(select(CallRow.id).where(CallRow.call_id == call_id)).all()
+            hold_calls(session, calls, "a claim", "ann")
+            session.flush()
+            locked.set()
+            with store.read() as other:
+                for _ in range(200):
+                    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+                    if other.scalar(waits):
+                        break
+                    other.rollback()
+                    time.sleep(0.05)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    assert locked.wait(10)
+    return thread
+
+
+@pytest.mark.parametrize("ages", [Ages(calls=days(30)), Ages(words=days(30))])
+def test_a_hold_that_is_set_while_a_purge_waits_is_heeded(world, ages):
+    if world.store.name.startswith("sqlite"):
+        pytest.skip("SQLite has one writer: nobody waits for a row")
+    thread = hold_while_asked_for(world, "old-call-1")
+    receipt = purge_old(world.store, world.settings, ages)
+    thread.join()
+    assert "old-call-1" in kept(world)
+    assert "middle-1" in kept(world) or ages.words is None
+    assert receipt.removed["calls"] + receipt.removed["results without their words"] == 1
+    with world.store.read() as session:
+        gone = session.scalars(select(CallRow.call_id).where(~has_words())).all()
+        assert "old-call-1" not in gone
+
+
+def test_a_hold_that_is_set_while_recordings_go_keeps_its_own(world, monkeypatch):
+    """The first to go takes a while; before its turn comes, the second is held."""
+    with world.store.read() as session:
+        calls = {call.call_id: call for call in session.scalars(select(CallRow))}
+    second = "middle-1"
+    sound = world.settings.data_dir / "playback" / f"{calls[second].recording_sha256}.wav"
+    sound.parent.mkdir(parents=True)
+    sound.touch()
+    real, held = kept_files.remove_recordings, []
+
+    def slow(sources: dict[str, set[str]], *arguments: object, **named: object) -> None:
+        real(sources, *arguments, **named)
+        held.append(sources)
+
+    class Between:
+        """The store; holds the second call between the first recording and the next."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(world.store, name)
+
+        @contextmanager
+        def write(self) -> Iterator[object]:
+            if len(held) == 1:
+                with world.store.write() as session:
+                    hold_calls(session, [calls[second].id], "a claim", "ann")
+            with world.store.write() as session:
+                yield session
+
+    monkeypatch.setattr(kept_files, "remove_recordings", slow)
+    purge_old(Between(), world.settings, Ages(recordings=days(30)))  # type: ignore[arg-type]
+    assert not world.paths["old-call-1"].exists()
+    assert world.paths[second].exists()
+    assert sound.exists()
+
+
+def test_a_call_without_its_words_is_not_judged_again_though_another_has_the_recording(world):
+    copy = world.paths["middle-1"].with_name("copy-of-it.wav")
+    copy.write_bytes(world.paths["middle-1"].read_bytes())
+    copy.with_suffix(".json").write_text('{"call_id": "copy-of-it", "agent_id": "ag-2"}')
+    assert score_one(Found(copy), world.batch).status == "scored"
+    purge_old(world.store, world.settings, Ages(words=days(30)))
+    with world.store.read() as session:
+        row = session.scalars(select(CallRow).where(CallRow.call_id == "middle-1")).one()
+        of_recording = FactsRow.recording_sha256 == row.recording_sha256
+        key = session.scalars(select(FactsRow.listening_key).where(of_recording)).one()
+    facts = world.store.find_facts(row.recording_sha256, key)
+    assert facts is not None  # the other call's
+    result = judge(replace(facts, metadata=metadata_of(row)), load_rubrics("leap", {}).default)
+    judging = Judging("r", "0", key)
+    with pytest.raises(Forgotten):
+        world.store.keep_result(result, row.recording_sha256, row.path, judging, call_id_given=True)
+
+
+def test_encryption_switched_off_does_not_say_that_deleted_words_are_there(world):
+    purge_old(world.store, world.settings, Ages(words=days(30)))
+    settings = world.settings.model_copy(update={"encryption_key": SecretStr(new_key())})
+    for off in (False, True):
+        encrypt_stored(settings, lambda _: None, off=off)
+        with world.store.read() as session:
+            with_words = session.scalars(select(CallRow.call_id).where(has_words())).all()
+        assert sorted(with_words) == ["held-call", "young-call"]
+
+
+def test_sound_that_nobody_heard_for_a_week_goes(world):
+    with world.store.read() as session:
+        calls = session.scalars(select(CallRow.recording_sha256).order_by(CallRow.id)).all()
+    folder = world.settings.data_dir / "playback"
+    folder.mkdir(parents=True)
+    for sha256, days_ago in zip(calls, (8, 6), strict=False):
+        for suffix in (".wav", ".json"):
+            path = folder / f"{sha256}{suffix}"
+            path.touch()
+            at = time.time() - days_ago * 86400
+            os.utime(path, (at, at))
+    receipt = purge_old(world.store, world.settings, Ages(calls=days(4000)))
+    assert receipt.removed["decoded sounds"] == 1
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{calls[1]}.json",
+        f"{calls[1]}.wav",
+    ]

@@ -4,6 +4,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -22,7 +23,9 @@ from pipeline.tables import CallRow
 
 UNFINISHED = ".part"
 LEFT_OVER_S = 3600.0
-"""An unfinished file so old is of a process that died."""
+"""An unfinished file so old is of a process that died: a decoding takes minutes at most."""
+KEPT_UNUSED_S = 7 * 86400.0
+"""Sound that nobody asked for in so long goes, though there is room: less lies about."""
 _NAMES_AT_ONCE = 500
 
 
@@ -75,6 +78,28 @@ def remove_orphaned_sound(store: Store, settings: Settings, done: FilesRemoved) 
             known = select(CallRow.recording_sha256).where(CallRow.recording_sha256.in_(part))
             orphaned = set(part) - set(session.scalars(known))
         remove_sound([path for name in orphaned for path in of_recording[name]], done)
+
+
+def remove_unused_sound(settings: Settings, done: FilesRemoved) -> None:
+    """Deletes decoded sound that nobody heard for ``KEPT_UNUSED_S``."""
+    now = time.time()
+    for asked, _, sound in sound_by_use(settings.data_dir.absolute() / PLAYBACK):
+        if now - asked > KEPT_UNUSED_S:
+            remove_sound((sound, sound.with_suffix(".json")), done)
+
+
+def sound_by_use(folder: Path) -> list[tuple[float, int, Path]]:
+    """When each decoded sound was last asked for (s since 1970), its bytes and path; newest first.
+
+    The file beside it says when.
+    """
+    used = []
+    for sound in folder.glob("*.wav"):
+        with suppress(FileNotFoundError):  # another process makes room too
+            about = sound.with_suffix(".json")
+            asked = about.stat().st_mtime if about.exists() else sound.stat().st_mtime
+            used.append((asked, sound.stat().st_size, sound))
+    return sorted(used, reverse=True)
 
 
 def sound_of(settings: Settings, recordings: Collection[str]) -> list[Path]:

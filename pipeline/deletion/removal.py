@@ -13,7 +13,18 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sqlalchemy import ColumnElement, String, and_, cast, delete, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    String,
+    and_,
+    cast,
+    delete,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from pipeline import contacts
@@ -30,6 +41,7 @@ from pipeline.deletion.traces import (
 )
 from pipeline.forgotten import hold_off_storing, never_again
 from pipeline.fulltext import forget_all_words, has_words
+from pipeline.privacy_tables import ForgottenRow
 from pipeline.result import dump_line, facts_from_json, facts_to_json, without_words
 from pipeline.review_tables import (
     AuditRow,
@@ -118,7 +130,9 @@ def remove_words(session: Session, calls: Sequence[CallRow], receipt: str) -> Re
     return removed
 
 
-def remove_names(session: Session, recordings: Collection[str], receipt: str) -> Counter[str]:
+def remove_names(
+    session: Session, recordings: Collection[str] | Select[tuple[str]], receipt: str
+) -> Counter[str]:
     """Takes out what batches noted since of recordings that no call is stored of any more."""
     counts: Counter[str] = Counter()
     of_these = OutcomeRow.recording_sha256.in_(recordings)
@@ -126,6 +140,12 @@ def remove_names(session: Session, recordings: Collection[str], receipt: str) ->
     seen = delete(SeenFileRow).where(SeenFileRow.recording_sha256.in_(recordings))
     counts["known files"] += _rows(session, seen)
     return counts
+
+
+def all_forgotten() -> Select[tuple[str]]:
+    """The recordings that were forgotten, and that no call is stored of any more."""
+    stored = select(CallRow.id).where(CallRow.recording_sha256 == ForgottenRow.recording_sha256)
+    return select(ForgottenRow.recording_sha256).where(~stored.exists())
 
 
 def _rows(session: Session, statement: Any) -> int:

@@ -18,7 +18,7 @@ from pipeline.deletion import kept_files
 from pipeline.deletion.forget import exports_since, finish, finish_all, new_receipt, notes_of
 from pipeline.deletion.kept_files import FilesRemoved
 from pipeline.deletion.receipts import Receipt, Unfinished, keep_receipt
-from pipeline.deletion.removal import remove_calls, remove_words
+from pipeline.deletion.removal import all_forgotten, remove_calls, remove_names, remove_words
 from pipeline.deletion.traces import BY_RECORDING, Removed, trace
 from pipeline.errors import SettingsError
 from pipeline.forgotten import hold_off_storing
@@ -112,7 +112,8 @@ def purge_old(
 ) -> Receipt:
     """Deletes what is older than ``ages`` say, some calls at a time, and returns the receipt.
 
-    First it goes on with deletions that were cut off. Where nothing was old enough no receipt is
+    First it goes on with deletions that were cut off. Decoded sound that nobody heard for a week
+    goes too, and names that batches noted of what was forgotten. Where nothing went no receipt is
     stored.
     """
     finish_all(store, settings)
@@ -129,6 +130,7 @@ def purge_old(
     if ages.calls is not None:
         _purge_rows(store, (_older(now - ages.calls),), remove_calls, receipt, everything)
         _purge_unscored(store, now - ages.calls, receipt)
+    _tidy(store, settings, receipt)
     if not +receipt.removed:
         return receipt
     with store.read() as session:
@@ -137,6 +139,16 @@ def purge_old(
     if receipt.unfinished is None:
         receipt.unfinished = Unfinished()
     return finish(store, settings, receipt, notes_of(store, everything))
+
+
+def _tidy(store: Store, settings: Settings, receipt: Receipt) -> None:
+    """What came back of forgotten recordings by name, and sound that nobody hears any more."""
+    with store.write() as session:
+        receipt.removed += remove_names(session, all_forgotten(), receipt.id)
+    done = FilesRemoved()
+    kept_files.remove_unused_sound(settings, done)
+    receipt.removed += done.counts
+    receipt.left += done.failed
 
 
 def _why(ages: Ages) -> str:
@@ -155,6 +167,12 @@ def _held() -> ColumnElement[bool]:
     return CallRow.id.in_(select(LegalHoldRow.call))
 
 
+def _not_held(session: Session, locked: Sequence[CallRow]) -> list[CallRow]:
+    """A hold may have been set while we waited for its call."""
+    held = {hold.call for hold in list_holds(session, [call.id for call in locked])}
+    return [call for call in locked if call.id not in held]
+
+
 def _purge_rows(
     store: Store,
     where: Sequence[ColumnElement[bool]],
@@ -170,9 +188,7 @@ def _purge_rows(
             calls = session.scalars(lot.with_for_update()).all()
             if not calls:
                 return
-            # A hold may have been set while we waited for its call.
-            held = {hold.call for hold in list_holds(session, [call.id for call in calls])}
-            calls = [call for call in calls if call.id not in held]
+            calls = _not_held(session, calls)
             if not calls:
                 continue
             removed = remove(session, calls, receipt.id)
@@ -207,10 +223,13 @@ def _purge_recordings(store: Store, settings: Settings, before: datetime, receip
     while True:
         with store.write() as session:
             of_lot = lot.where(CallRow.id > last).order_by(CallRow.id).limit(CHUNK)
-            calls = session.scalars(of_lot).all()
+            calls = session.scalars(of_lot.with_for_update()).all()
             if not calls:
                 break
             last = calls[-1].id
+            calls = _not_held(session, calls)
+            if not calls:
+                continue
             found = trace(session, calls)
             clips = update(CoachingMomentRow).where(
                 CoachingMomentRow.call.in_([call.id for call in calls]),
@@ -226,7 +245,7 @@ def _purge_recordings(store: Store, settings: Settings, before: datetime, receip
                 if list_holds(session, [row.id for row in rows]):
                     continue
                 kept_files.remove_recordings({sha256: sources}, done, with_sidecars=False)
+                kept_files.remove_sound(kept_files.sound_of(settings, {sha256}), done)
         kept_files.remove_pages(settings, (), found.sessions, done)
-        kept_files.remove_sound(kept_files.sound_of(settings, found.sources), done)
     receipt.removed += done.counts
     receipt.left += [*done.left, *done.failed]

@@ -27,6 +27,7 @@ from sqlalchemy import select
 from pipeline.as_scored import NotAsScored, is_unchanged, load_as_scored
 from pipeline.audio import SAMPLE_RATE, Recording
 from pipeline.beep import beep
+from pipeline.deletion.kept_files import KEPT_UNUSED_S, LEFT_OVER_S, sound_by_use
 from pipeline.errors import PermanentError, StorageError
 from pipeline.paths import PLAYBACK
 from pipeline.records import Span
@@ -39,10 +40,6 @@ from pipeline.tables import CallRow, utc_now
 
 ROOM = 4 * 1024**3
 """Bytes that the folder may take: 18 hours of stereo, some 220 calls of 5 minutes."""
-KEPT_UNUSED_S = 7 * 86400.0
-"""Sound that nobody asked for in so long goes, though there is room: less lies about."""
-LEFT_OVER_S = 3600.0
-"""An unfinished file so old is of a process that died: a decoding takes minutes at most."""
 
 FRAME_S = 0.05
 """Levels are kept of stretches so long: a word has several of them."""
@@ -228,13 +225,7 @@ def _levels(samples: np.ndarray) -> np.ndarray:
 def make_room(folder: Path, needed: Path | None = None) -> None:
     """Deletes what nobody heard for a week, and the oldest until the folder is small enough."""
     now, taken = time.time(), 0
-    used: list[tuple[float, int, Path]] = []
-    for sound in folder.glob("*.wav"):
-        with suppress(FileNotFoundError):  # another process makes room too
-            about = sound.with_suffix(".json")
-            asked = about.stat().st_mtime if about.exists() else sound.stat().st_mtime
-            used.append((asked, sound.stat().st_size, sound))
-    for asked, size, sound in sorted(used, reverse=True):
+    for asked, size, sound in sound_by_use(folder):
         taken += size
         if sound != needed and (taken > ROOM or now - asked > KEPT_UNUSED_S):
             sound.with_suffix(".json").unlink(missing_ok=True)
