@@ -15,6 +15,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from pipeline.errors import SettingsError
+from pipeline.redaction.redact import redact_text
 from pipeline.settings import Settings
 from pipeline.store import Store
 
@@ -48,6 +49,10 @@ class Site:
         by_name = self._limiter.hit(TRIES_PER_NAME, f"name {name}")
         by_address = self._limiter.hit(TRIES_PER_ADDRESS, f"address {address}")
         return by_name and by_address
+
+    def hide(self, comment: str) -> str:
+        """A comment as it is stored: what the settings hide of calls people may type again."""
+        return redact_text(comment, self.settings.redact)
 
     def made_once(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """What ``make`` gives; the next time the same, while it is among those last asked for."""

@@ -165,6 +165,24 @@ def test_a_bad_correction_changes_nothing(
     assert ok(client.get(f"/api/calls/{number}"))["history"] == []
 
 
+def test_personal_data_that_people_type_again_is_hidden(
+    program: Callable[..., TestClient], signed_in: SignedIn, keep: Keep
+) -> None:
+    number = keep("c1")
+    typed = "The card was 4111 1111 1111 1111."
+    qa, agent = program("qa"), program("agent")
+    calls = f"/api/calls/{number}"
+    answer = {"answer": "missed", "comment": typed}
+    ok(qa.post(f"{calls}/answers/listen_first", json=answer))
+    ok(agent.post(f"{calls}/disputes/solve", json=answer))
+    ok(qa.post(f"{calls}/disputes/solve/decide", json={"decision": "rejected", "comment": typed}))
+    page = signed_in("qa")
+    for address in ("answers/solve", "answers/listen_first"):
+        page.post(f"/calls/{number}/{address}", data={"answer": "not_applicable", "comment": typed})
+    said = [step["comment"] for step in ok(qa.get(calls))["history"]]
+    assert said == ["The card was [card]."] * 5
+
+
 def test_a_dispute_from_beginning_to_end(program: Callable[..., TestClient], keep: Keep) -> None:
     number = keep("c1")
     agent, reviewer = program("agent"), program("supervisor")

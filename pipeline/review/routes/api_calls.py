@@ -96,8 +96,9 @@ def correct(
     The criterion ``failed_by`` is the rule that failed the call: ``missed`` says that it applies,
     ``not_applicable`` that it does not.
     """
-    store = site_of(request).store
-    corrections.correct(store, number, criterion, body.answer, body.comment, person, body.seen)
+    site = site_of(request)
+    why = site.hide(body.comment)
+    corrections.correct(site.store, number, criterion, body.answer, why, person, body.seen)
     return _stands(request, number, person)
 
 
@@ -108,7 +109,8 @@ def dispute(
     """An agent asks for another answer."""
     site = site_of(request)
     days = site.settings.dispute_days
-    corrections.dispute(site.store, number, criterion, body.answer, body.comment, person, days)
+    why = site.hide(body.comment)
+    corrections.dispute(site.store, number, criterion, body.answer, why, person, days)
     return _stands(request, number, person)
 
 
@@ -127,8 +129,10 @@ def decide(
     request: Request, person: Corrector, number: Number, criterion: Criterion, body: Decision
 ) -> CallReview:
     """Upholds or rejects an open dispute."""
-    store = site_of(request).store
-    corrections.decide(store, number, criterion, body.decision, body.comment, person)
+    site = site_of(request)
+    corrections.decide(
+        site.store, number, criterion, body.decision, site.hide(body.comment), person
+    )
     return _stands(request, number, person)
 
 

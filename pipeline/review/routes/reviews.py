@@ -27,8 +27,9 @@ def correct(
     comment: Comment = "",
     seen: Answer | None = None,
 ) -> Response:
-    store = site_of(request).store
-    corrections.correct(store, number, criterion, answer, comment, person, seen)
+    site = site_of(request)
+    why = site.hide(comment)
+    corrections.correct(site.store, number, criterion, answer, why, person, seen)
     return back_to(request, f"/calls/{number}#{criterion}", "Corrected.")
 
 
@@ -43,7 +44,8 @@ def dispute(
 ) -> Response:
     site = site_of(request)
     days = site.settings.dispute_days
-    corrections.dispute(site.store, number, criterion, answer, comment, person, days)
+    why = site.hide(comment)
+    corrections.dispute(site.store, number, criterion, answer, why, person, days)
     said = "Disputed. A reviewer will decide; until then no average counts this call."
     return back_to(request, f"/calls/{number}#{criterion}", said)
 
@@ -64,8 +66,8 @@ def decide(
     decision: Annotated[Literal["upheld", "rejected"], Form()],
     comment: Comment = "",
 ) -> Response:
-    store = site_of(request).store
-    corrections.decide(store, number, criterion, decision, comment, person)
+    site = site_of(request)
+    corrections.decide(site.store, number, criterion, decision, site.hide(comment), person)
     return back_to(request, f"/calls/{number}#{criterion}", f"The dispute is {decision}.")
 
 
