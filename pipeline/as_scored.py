@@ -1,16 +1,18 @@
 """The recording of a stored call, as it was scored: a file that holds something else is not it."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, select, type_coerce
 from sqlalchemy.orm import Session
 
 from pipeline.audio import SHARE_AWAY, Recording, load, sha256_of
 from pipeline.beep import hidden_in
+from pipeline.encryption import SealedText
 from pipeline.errors import PermanentError, RecordingError, StorageError
 from pipeline.find import Found, at_hand, stamp_of
 from pipeline.paths import LOCAL, is_address
@@ -21,6 +23,10 @@ from pipeline.tables import CallRow, FactsRow, OutcomeRow
 GONE = "it was moved or deleted, or may not be read"
 CHANGED = "the file that was scored holds something else by now"
 UNREADABLE = "it can no longer be decoded"
+
+MOST_KNOWN = 1000
+"""Listenings of which a process remembers what they hide: times alone, some kilobytes each."""
+_hidden_by_content: dict[bytes, tuple[tuple[Span, ...] | None]] = {}
 
 
 class NotAsScored(PermanentError):
@@ -74,14 +80,31 @@ def hidden_in_recording(
     What any listening to the recording hid counts: it may have been scored for two calls, or again
     with other settings.
     """
-    heard = select(FactsRow.facts_json).where(FactsRow.recording_sha256 == recording_sha256)
-    found = [hidden_in(result), *map(hidden_in, map(json.loads, session.scalars(heard)))]
+    found = [hidden_in(result), *_hidden_in_listenings(session, recording_sha256)]
     spans: set[tuple[float, float]] = set()
     for hidden in found:
         if hidden is None:
             return None
         spans |= {(span.start_s, span.end_s) for span in hidden}
     return tuple(Span(*span) for span in sorted(spans))
+
+
+def _hidden_in_listenings(session: Session, sha256: str) -> list[tuple[Span, ...] | None]:
+    """Players ask at every jump: each text is opened and parsed once, known by its content."""
+    as_stored = type_coerce(FactsRow.facts_json, Text())
+    dialect, sealed = session.get_bind().dialect, SealedText()
+    found: list[tuple[Span, ...] | None] = []
+    for stored in session.scalars(select(as_stored).where(FactsRow.recording_sha256 == sha256)):
+        content = hashlib.sha256(stored.encode()).digest()
+        known = _hidden_by_content.get(content)
+        if known is None:
+            text = sealed.process_result_value(stored, dialect) or ""
+            known = (hidden_in(json.loads(text)),)
+            if len(_hidden_by_content) >= MOST_KNOWN:
+                _hidden_by_content.clear()
+            _hidden_by_content[content] = known
+        found.extend(known)
+    return found
 
 
 def is_unchanged(source: str, stamp: Sequence[int]) -> bool:

@@ -1,7 +1,9 @@
 """Opening the database: address, connection manners, migrations, errors in plain words."""
 
+import os
+import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from pipeline.wipe import WIPED
 BUSY_TIMEOUT_MS = 30_000
 # Pauses between tries to reach a database that is away grow up to this.
 LONGEST_WAIT_S = 5.0
+
+# Mode of the files of an SQLite database: for their owner alone.
+PRIVATE = 0o600
 
 # One at a time brings the tables up to date; the number only has to be ours (PostgreSQL).
 MIGRATION_LOCK = 0x63616C6C
@@ -40,6 +45,7 @@ def open_database(
     name = address.render_as_string(hide_password=True)
     if address.get_backend_name() == "sqlite":
         _prepare_folder(address, name)
+        _keep_private(Path(address.database or ""))
     try:
         # hide_parameters: an error must not carry the words of a call.
         engine = create_engine(address, hide_parameters=True, pool_pre_ping=True)
@@ -121,6 +127,17 @@ def _prepare_folder(address: URL, name: str) -> None:
         raise SettingsError(
             f"database {name}: folder {folder} cannot be made ({error.strerror}); name another"
         ) from None
+
+
+def _keep_private(file: Path) -> None:
+    """Nobody but its owner may read an SQLite database; what SQLite puts beside it goes by it."""
+    # Where it cannot be made or changed, opening it says why, or it is another user's to change.
+    with suppress(OSError):
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, PRIVATE))
+    for path in (file, *(file.with_name(file.name + end) for end in ("-wal", "-shm"))):
+        with suppress(OSError):
+            if stat.S_IMODE(path.stat().st_mode) & ~PRIVATE:
+                path.chmod(PRIVATE)
 
 
 def _connect_patiently(

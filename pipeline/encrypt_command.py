@@ -20,6 +20,7 @@ from pipeline.review_tables import StandingRow
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tables import Base, CallRow, ResultRow
+from pipeline.wording import counted
 
 AT_ONCE = 200
 """Rows changed in one transaction: a result of an hour's call is half a megabyte."""
@@ -51,11 +52,12 @@ def encrypt_stored(settings: Settings, say: Callable[[str], None], *, off: bool 
             say(f"May still hold what was stored before: {place}")
     reports = 0 if off else delete_reports(settings)
     if reports:
-        say(f"{reports} reports that quoted calls are deleted.")
+        say(f"Deleted, because of what they quoted: {counted(reports, 'report')}.")
+    rows = counted(changed, "row")
     if off:
-        say(f"{changed} rows are in plain again. The key can go from the settings now.")
+        say(f"{rows} put in plain again. The key can go from the settings now.")
     else:
-        say(f"{changed} rows newly sealed. Who has not this key yet cannot store anything now.")
+        say(f"{rows} newly sealed. Who has not this key yet cannot store anything now.")
 
 
 def sealed_columns() -> Iterator[tuple[Table, list[str]]]:

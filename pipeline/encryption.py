@@ -86,7 +86,8 @@ def read_keys(given: str | None, file: Path | None) -> Keys | None:
 
 def _read(file: Path) -> str:
     if not file.is_file():  # not named here: it may be a key itself
-        raise SettingsError("encryption_key_file: there is no such file; correct its path")
+        wrong = "it names a folder" if file.is_dir() else "there is no such file"
+        raise SettingsError(f"encryption_key_file: {wrong}; correct its path")
     try:
         mode = file.stat().st_mode
         text = file.read_text(encoding="ascii")

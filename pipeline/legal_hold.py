@@ -28,19 +28,30 @@ class LegalHold:
     person_name: str
     at: datetime
 
+    def told(self) -> str:
+        """For messages: since when it is held, and why."""
+        return f"{self.call_id}: under legal hold since {self.at:%Y-%m-%d} ({self.reason})"
+
 
 def hold_calls(session: Session, calls: Collection[int], reason: str, person_name: str) -> None:
-    """Holds calls, by their numbers. A reason given again takes the place of the first.
+    """Holds calls, by their numbers.
 
-    Raises HoldError where there is no reason, or one that is too long.
+    Raises HoldError where all are held already (the first reason stands: lift that hold to give
+    another), where there is no reason, or one that is too long.
     """
     reason = " ".join(reason.split())
     if not reason:
         raise HoldError("say why, in a few words: who lifts the hold will want to know")
     if len(reason) > LONGEST_REASON:
         raise HoldError(f"the reason is longer than {LONGEST_REASON} characters; shorten it")
-    for call in sorted(calls):
-        session.merge(LegalHoldRow(call=call, reason=reason, person_name=person_name, at=utc_now()))
+    standing = list_holds(session, calls)
+    held = {hold.call for hold in standing}
+    if held and held >= set(calls):
+        raise HoldError(
+            f"{standing[0].told()}; that reason stands: to give another, lift the hold first"
+        )
+    for call in sorted(set(calls) - held):
+        session.add(LegalHoldRow(call=call, reason=reason, person_name=person_name, at=utc_now()))
 
 
 def lift_holds(session: Session, calls: Collection[int]) -> None:

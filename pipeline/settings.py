@@ -33,6 +33,9 @@ SECRET_KEYS = frozenset(
     {"db_url", "encryption_key", "oidc_client_secret", "second_opinion_key", "site_secret"}
 )
 
+# A hundred years. Longer ages reach back before the calendar of our dates begins.
+LONGEST_KEPT_DAYS = 36_500
+
 # Codes and secrets go there: over HTTPS, or no further than this machine.
 OIDC_ISSUER = r"^(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?$"
 
@@ -166,14 +169,14 @@ class Settings(BaseSettings):
     encryption_key_file: Path | None = None
     """The same, as a file with one key a line."""
 
-    keep_audio_days: int | None = Field(None, ge=1)
+    keep_audio_days: int | None = Field(None, ge=1, le=LONGEST_KEPT_DAYS)
     """Recordings, and sound cut from them, older than so many days are deleted by ``purge``; None:
     never."""
 
-    keep_transcripts_days: int | None = Field(None, ge=1)
+    keep_transcripts_days: int | None = Field(None, ge=1, le=LONGEST_KEPT_DAYS)
     """The words of older calls are deleted; their scores stay."""
 
-    keep_scores_days: int | None = Field(None, ge=1)
+    keep_scores_days: int | None = Field(None, ge=1, le=LONGEST_KEPT_DAYS)
     """Older calls are deleted whole."""
 
     filename_pattern: str | None = None
@@ -284,6 +287,7 @@ def _explain(error: ValidationError, given: dict[str, Any], file: Path | None) -
         known = ", ".join(Settings.model_fields)
         return f"{source}: unknown setting; known are {known}"
     expected = str(first["msg"]).removeprefix("Value error, ")
+    expected = expected.replace("Input should be ", "expected ", 1)
     if key in SECRET_KEYS:
         return f"{source}: {expected}"
     return f"{source}: found {first['input']!r}; {expected}"

@@ -227,6 +227,8 @@ def test_keys_lie_in_a_file_of_their_owner(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file") as refused:
         read_keys(None, Path(NEW))
     assert NEW not in str(refused.value)
+    with pytest.raises(SettingsError, match="names a folder"):
+        read_keys(None, tmp_path)
     file.write_text("")
     with pytest.raises(SettingsError, match="no key in it"):
         read_keys(None, file)
@@ -308,6 +310,17 @@ def test_cut_off_while_switched_off_nobody_gets_in_without_the_key(
 
 def cut_off(*_: object, **__: object) -> None:
     raise RuntimeError
+
+
+def test_an_sqlite_database_is_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "calls.db"
+    for _ in range(2):  # made by us, then one that an older version made
+        with Store(f"sqlite:///{file}") as store, store.read() as session:
+            session.execute(text("SELECT 1"))
+            there = sorted(tmp_path.glob("calls.db*"))
+            assert len(there) == 3
+            assert {path.stat().st_mode & 0o777 for path in there} == {0o600}
+        file.chmod(0o644)
 
 
 def test_every_column_with_words_is_sealed() -> None:

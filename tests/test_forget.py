@@ -20,7 +20,7 @@ from pipeline.deletion.forget import forget_call
 from pipeline.deletion.retention import Ages, purge_old
 from pipeline.find import Found
 from pipeline.forgotten import Forgotten
-from pipeline.legal_hold import HoldError, hold_calls, lift_holds
+from pipeline.legal_hold import HoldError, hold_calls, lift_holds, list_holds
 from pipeline.privacy_tables import OriginalRow, ReceiptRow
 from pipeline.records import Turn
 from pipeline.report import write_report
@@ -242,6 +242,30 @@ def test_the_recording_goes_if_asked_but_never_one_that_holds_something_else(wor
     assert world.paths["after-3"].exists()
 
 
+def test_the_metadata_of_a_recording_that_went_before_goes_if_asked(world):
+    score(world)
+    for call_id in (CALL_ID, "after-3"):
+        world.paths[call_id].unlink()
+    sidecar = world.paths[CALL_ID].with_suffix(".json")
+    receipt = forget_call(world.store, world.settings, CALL_ID, recordings=True)
+    assert (receipt.removed["recordings"], receipt.removed["sidecars"]) == (0, 1)
+    assert not sidecar.exists()
+    sidecar = world.paths["after-3"].with_suffix(".json")
+    receipt = forget_call(world.store, world.settings, "after-3")
+    assert f"{sidecar}: its metadata" in receipt.left
+    assert sidecar.exists()
+
+
+def test_metadata_that_another_recording_shares_is_left_and_named(world):
+    score(world)
+    path = world.paths[CALL_ID]
+    shutil.copy(world.paths["after-3"], path.with_suffix(".flac"))
+    receipt = forget_call(world.store, world.settings, CALL_ID, recordings=True)
+    assert not path.exists()
+    assert path.with_suffix(".json").exists()
+    assert f"{path.with_suffix('.json')}: metadata, of another recording too" in receipt.left
+
+
 def test_copies_and_what_links_lead_to_go_too(world):
     score(world)
     copy = world.folder / "elsewhere" / "copy.wav"
@@ -267,8 +291,13 @@ def test_what_is_held_is_refused_until_the_hold_is_lifted(world):
     call = number_of(world, CALL_ID)
     with world.store.write() as session:
         hold_calls(session, [call], "claim 17", "ann")
-    with pytest.raises(HoldError, match="under legal hold since"):
+    with pytest.raises(HoldError, match=r"under legal hold since .* \(claim 17\)"):
         forget_call(world.store, world.settings, CALL_ID)
+    with world.store.write() as session, pytest.raises(HoldError, match=r"\(claim 17\); that"):
+        hold_calls(session, [call], "another claim", "bob")
+    with world.store.read() as session:
+        (held,) = list_holds(session)
+    assert (held.reason, held.person_name) == ("claim 17", "ann")
     assert number_of(world, CALL_ID) == call
     with world.store.write() as session:
         lift_holds(session, [call])

@@ -23,6 +23,7 @@ LAYERS = [
         "tables",
         "result",
         "rounding",
+        "wording",
         "paths",
     },
     {"review_tables", "privacy_tables", "coaching_tables"},

@@ -165,7 +165,7 @@ def test_what_was_made_of_the_words_goes_too(score, monkeypatch) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(PHONE)
     said = redact(settings, monkeypatch)
-    assert "1 coaching moments" in said
+    assert "1 coaching moment, 1 coaching page, 1 decoded sound." in said
     with Store.of(settings) as store, store.read() as session:
         assert session.scalars(select(CoachingMomentRow)).all() == []
     holding = [
@@ -180,8 +180,38 @@ def test_a_call_under_legal_hold_stays_as_it_is(score, monkeypatch) -> None:
     settings = score(redact=())
     with Store.of(settings) as store, store.write() as session:
         session.add(LegalHoldRow(call=1, reason="A claim.", person_name="", at=utc_now()))
-    assert "1 recordings of calls under legal hold" in redact(settings, monkeypatch)
+    assert "under legal hold: 1 recording." in redact(settings, monkeypatch)
     assert PHONE in contents(settings)
+
+
+def test_reports_stay_where_nothing_was_hidden(score, monkeypatch) -> None:
+    settings = score(redact=("name", "phone"))
+    report = settings.data_dir / "reports" / "old.html"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text("nothing of anybody")
+    said = redact(settings, monkeypatch)
+    assert said.startswith("0 pieces of personal data newly hidden, in 0 of 1 recording.")
+    assert "Deleted" not in said
+    assert report.exists()
+
+
+@pytest.mark.parametrize("settings_of_each", [((), ("phone", "name")), (("phone", "name"), ())])
+def test_words_that_one_of_two_listenings_knows_are_kept_for_both(
+    score, monkeypatch, settings_of_each
+) -> None:
+    for kinds in settings_of_each:
+        settings = score(redact=kinds)
+    monkeypatch.setenv("CALLSCORE_KEEP_ORIGINALS", "true")
+    said = redact(settings, monkeypatch)
+    assert said.startswith("3 pieces of personal data newly hidden, in 1 of 1 recording.")
+    assert originals(settings) == [["Priya", PHONE, PHONE]] * 2
+
+
+def test_words_that_nobody_knows_any_more_are_not_kept_as_empty(score, monkeypatch) -> None:
+    settings = score(redact=("phone", "name"))
+    monkeypatch.setenv("CALLSCORE_KEEP_ORIGINALS", "true")
+    redact(settings, monkeypatch)
+    assert originals(settings) == []
 
 
 def test_words_that_were_deleted_do_not_come_back(score, monkeypatch) -> None:

@@ -25,6 +25,7 @@ from pipeline.call import judge
 from pipeline.cli import app
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
 from pipeline.deletion import kept_files
+from pipeline.deletion.receipts import Receipt, receipt_lines
 from pipeline.deletion.retention import Ages, ages_of, due, parse_age, purge_old
 from pipeline.encrypt_command import encrypt_stored
 from pipeline.encryption import new_key
@@ -185,6 +186,35 @@ def test_recordings_go_with_the_sound_that_was_cut_from_them(world, make_wav):
     assert kept(world) == sorted(AGES)
 
 
+def test_a_page_goes_with_its_words_and_what_it_shows_of_a_held_call_stays_stored(world):
+    with world.store.write() as session:
+        calls = {call.call_id: call.id for call in session.scalars(select(CallRow))}
+        coached = CoachingSessionRow(
+            agent_id="ag-1", agent_name=None, team=None, since=utc_now(), until=utc_now(),
+            rubric="leap 1", plan_json="{}", created_at=utc_now(), created_by="",
+        )  # fmt: skip
+        session.add(coached)
+        session.flush()
+        number = coached.id
+        for call_id in ("old-call-1", "held-call"):
+            moment = CoachingMomentRow(
+                session=number, call=calls[call_id], place=0, kind="missed", criterion=None,
+                colleague=False, start_s=0.0, end_s=1.0, excerpt_json=PLANTED, clip=b"sound",
+            )  # fmt: skip
+            session.add(moment)
+    page = world.settings.data_dir / "coaching" / f"2026-11-25-session-{number}.html"
+    page.parent.mkdir(parents=True)
+    page.write_text(PLANTED)
+    receipt = purge_old(world.store, world.settings, Ages(words=days(30)))
+    assert receipt.clean
+    assert not page.exists()
+    assert any("what they showed of other calls" in line for line in receipt_lines(receipt, ""))
+    with world.store.read() as session:
+        (left,) = session.scalars(select(CoachingMomentRow)).all()
+        assert session.get(CoachingSessionRow, number) is not None
+    assert (left.call, left.excerpt_json, left.clip) == (calls["held-call"], PLANTED, b"sound")
+
+
 def test_a_clock_that_is_ahead_keeps_nothing_for_ever(world):
     with world.store.write() as session:
         call = session.scalars(select(CallRow).where(CallRow.call_id == "young-call")).one()
@@ -197,6 +227,16 @@ def test_a_clock_that_is_ahead_keeps_nothing_for_ever(world):
 def test_an_age_that_is_none_is_one_clear_line(age):
     with pytest.raises(SettingsError, match="expected an age such as 90d"):
         parse_age(age)
+
+
+@pytest.mark.parametrize("age", ["36501d", "99999y", "999999999d"])
+def test_an_age_that_no_call_reaches_is_refused(age):
+    with pytest.raises(SettingsError, match="at most 36500 days"):
+        parse_age(age)
+
+
+def test_a_receipt_of_nothing_says_so():
+    assert receipt_lines(Receipt("1", utc_now(), "forget", ""), "x")[1] == "Nothing was removed."
 
 
 def test_ages_that_contradict_each_other_are_refused():
@@ -341,7 +381,8 @@ def test_a_hold_that_is_set_while_recordings_go_keeps_its_own(world, monkeypatch
     sound = world.settings.data_dir / "playback" / f"{calls[second].recording_sha256}.wav"
     sound.parent.mkdir(parents=True)
     sound.touch()
-    real, held = kept_files.remove_recordings, []
+    held: list[object] = []
+    real = kept_files.remove_recordings
 
     def slow(sources: dict[str, set[str]], *arguments: object, **named: object) -> None:
         real(sources, *arguments, **named)
@@ -356,6 +397,7 @@ def test_a_hold_that_is_set_while_recordings_go_keeps_its_own(world, monkeypatch
         @contextmanager
         def write(self) -> Iterator[object]:
             if len(held) == 1:
+                held.append(second)  # once is enough
                 with world.store.write() as session:
                     hold_calls(session, [calls[second].id], "a claim", "ann")
             with world.store.write() as session:

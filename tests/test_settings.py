@@ -95,7 +95,13 @@ def test_what_is_hidden_is_named_with_commas(monkeypatch, given, kinds):
 
 def test_what_cannot_be_hidden_is_named(monkeypatch):
     monkeypatch.setenv("CALLSCORE_REDACT", "card,shoes")
-    with pytest.raises(SettingsError, match=r"CALLSCORE_REDACT: found 'shoes'; .*'card'"):
+    with pytest.raises(SettingsError, match=r"CALLSCORE_REDACT: found 'shoes'; expected 'card'"):
+        load_settings()
+
+
+def test_an_age_that_no_call_reaches_is_refused(monkeypatch):
+    monkeypatch.setenv("CALLSCORE_KEEP_AUDIO_DAYS", "999999999")
+    with pytest.raises(SettingsError, match=r"; expected less than or equal to 36500$"):
         load_settings()
 
 

@@ -115,15 +115,16 @@ def purge(
         from pipeline.errors import SettingsError
         from pipeline.store import Store
         from pipeline.tables import utc_now
+        from pipeline.wording import counted
 
         ages = ages_of(settings) if older_than is None else Ages(calls=parse_age(older_than))
         with Store.of(settings) as store:
             if dry_run:
                 found = due(store, ages, utc_now())
                 typer.echo(
-                    f"Too old: {found.recordings} calls for their recordings, {found.words} for "
-                    f"their words, {found.calls} altogether; {found.held} are under legal hold. "
-                    "Nothing was deleted."
+                    f"Too old: {counted(found.recordings, 'call')} for their recordings, "
+                    f"{found.words} for their words, {found.calls} altogether; under legal hold: "
+                    f"{found.held}. Nothing was deleted."
                 )
                 return
             receipt = purge_old(store, settings, ages)

@@ -54,10 +54,7 @@ def forget_call(
             calls = calls_named(session, call_id)
             held = list_holds(session, [call.id for call in calls])
             if held:
-                raise HoldError(
-                    f"{call_id}: under legal hold since {held[0].at:%Y-%m-%d}; lift it first "
-                    "(callscore lift)"
-                )
+                raise HoldError(f"{held[0].told()}; lift it first (callscore lift)")
             removed = remove_calls(session, calls, receipt.id)
             receipt.removed += removed.counts
             receipt.exports = exports_since(session, removed.since)

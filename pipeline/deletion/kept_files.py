@@ -120,33 +120,28 @@ def remove_recordings(
     """Deletes recordings, given as addresses by SHA-256, that hold what was scored.
 
     What is on remote storage is left, and so is a file that holds something else by now.
+    ``with_sidecars``: what lies beside them goes too, also where the recording went before.
     """
-    for sha256, path in _recordings(sources, done.left):
-        try:
-            if sha256_of(path) != sha256:
-                continue
-        except OSError as error:
-            done.failed.append(f"{printable(path)}: {error.strerror}")
+    for sha256, path in _local_paths(sources, done.left):
+        if path.is_file() and not _remove_recording(sha256, path, done):
             continue
-        behind = path.resolve()  # a link is no recording
-        if _delete(behind, done) and (behind == path or _delete(path, done)):
-            done.counts["recordings"] += 1
-            if with_sidecars:
-                _remove_beside(path, done)
+        if with_sidecars:
+            _remove_beside(path, done)
 
 
 def list_recordings(sources: Mapping[str, Iterable[str]], done: FilesRemoved) -> None:
     """Notes recordings, given as addresses by SHA-256, as left where they lie."""
-    for _, path in _recordings(sources, done.left):
-        done.left.append(f"{printable(path)}: the recording")
+    for _, path in _local_paths(sources, done.left):
+        if path.is_file():
+            done.left.append(f"{printable(path)}: the recording")
         if path.with_suffix(SIDECAR_SUFFIX).is_file():
             done.left.append(f"{printable(path.with_suffix(SIDECAR_SUFFIX))}: its metadata")
 
 
-def _recordings(
+def _local_paths(
     sources: Mapping[str, Iterable[str]], left: list[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Those that are files, each once; the others are noted as left."""
+    """Where recordings lie or lay on this machine, each once; the others are noted as left."""
     for sha256, named in sources.items():
         paths: set[Path] = set()
         for source in named:
@@ -154,15 +149,32 @@ def _recordings(
                 left.append(f"{printable(source)}: the recording, on remote storage")
             else:
                 paths.add(found_at(source).path)
-        yield from ((sha256, path) for path in sorted(paths) if path.is_file())
+        yield from ((sha256, path) for path in sorted(paths))
+
+
+def _remove_recording(sha256: str, path: Path, done: FilesRemoved) -> bool:
+    """Deletes a recording if it still holds what was scored, and says whether it is gone."""
+    try:
+        if sha256_of(path) != sha256:
+            return False
+    except OSError as error:
+        done.failed.append(f"{printable(path)}: {error.strerror}")
+        return False
+    behind = path.resolve()  # a link is no recording
+    gone = _delete(behind, done) and (behind == path or _delete(path, done))
+    done.counts["recordings"] += gone
+    return gone
 
 
 def _remove_beside(recording: Path, done: FilesRemoved) -> None:
-    """Deletes the sidecar, if it is of no other recording; names a manifest."""
+    """Deletes the sidecar; one that another recording shares is left, and so is a manifest."""
     others = [p for p in recording.parent.glob("*") if p.suffix.lower() in AUDIO_SUFFIXES]
     sidecar = recording.with_suffix(SIDECAR_SUFFIX)
-    if sidecar.is_file() and not any(path.stem == recording.stem for path in others):
-        done.counts["sidecars"] += _delete(sidecar, done)
+    if sidecar.is_file():
+        if any(path.stem == recording.stem for path in others):
+            done.left.append(f"{printable(sidecar)}: metadata, of another recording too")
+        else:
+            done.counts["sidecars"] += _delete(sidecar, done)
     manifest = recording.parent / MANIFEST
     if manifest.is_file() and recording.name in manifest.read_text(errors="replace"):
         done.left.append(f"{printable(manifest)}: names it")

@@ -115,7 +115,9 @@ def receipt_lines(receipt: Receipt, of: str) -> list[str]:
     """A receipt as it is printed; ``of``: what was deleted, in words."""
     lines = [f"Receipt {receipt.id}, {receipt.at:%Y-%m-%d %H:%M} UTC: {of}"]
     counted = [f"{kind}: {count}" for kind, count in (+receipt.removed).items()]
-    lines.append(f"Removed – {'; '.join(counted) or 'nothing'}.")
+    lines.append(f"Removed – {'; '.join(counted)}." if counted else "Nothing was removed.")
+    if receipt.removed["coaching pages"]:
+        lines.append("Coaching pages went whole; what they showed of other calls is still stored.")
     if receipt.held:
         lines.append(f"Passed over, under legal hold – calls: {receipt.held}.")
     lines += _listed("Left, for you to delete:", receipt.left)

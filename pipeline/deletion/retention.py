@@ -25,7 +25,7 @@ from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
 from pipeline.legal_hold import list_holds
 from pipeline.privacy_tables import LegalHoldRow
-from pipeline.settings import Settings
+from pipeline.settings import LONGEST_KEPT_DAYS, Settings
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
@@ -83,10 +83,15 @@ def ages_of(settings: Settings) -> Ages:
 
 def parse_age(text: str) -> timedelta:
     """An age such as ``90d``, ``12w`` or ``2y`` (365 days each). Raises SettingsError."""
-    found = re.fullmatch(r"([1-9]\d{0,4})([dwy])", text.strip())
+    found = re.fullmatch(r"([1-9]\d{0,9})([dwy])", text.strip())
     if found is None:
         raise SettingsError(f"--older-than {text}: expected an age such as 90d, 12w or 2y")
-    return timedelta(days=int(found[1]) * _DAYS[found[2]])
+    days = int(found[1]) * _DAYS[found[2]]
+    if days > LONGEST_KEPT_DAYS:
+        raise SettingsError(
+            f"--older-than {text}: no call is so old; expected at most {LONGEST_KEPT_DAYS} days"
+        )
+    return timedelta(days=days)
 
 
 def due(store: Store, ages: Ages, now: datetime) -> Due:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from pipeline.records import Kind
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.numbers import is_of_card
@@ -51,7 +52,7 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
             if first and not month and numbers == 1 and view.tokens[first - 1].lower in words.ages:
                 continue
             steps = next((steps for steps, kind in cues if kind == "birth_date"), None)
-            nearer = [kind for s, kind in cues if steps is not None and s < steps]
+            nearer = [other for s, other in cues if steps is not None and s < steps]
             about = (
                 steps is not None
                 and steps <= NEAR_STEPS
@@ -75,7 +76,10 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 or (_LONG_AGO_WRITTEN.search(view.text[start:end]) and not nearer)
                 or (month and numbers > 1 and _LONG_AGO.search(view.text[start:end]) and not nearer)
             ):
-                found.append(Found("birth_date", view.number, start, end))
+                # "My date of birth is the 3rd of May and my pin is 4711."
+                code = bool(cues) and cues[0][1] == "secret" and not month
+                kind: Kind = "secret" if code else "birth_date"
+                found.append(Found(kind, view.number, start, end))
     return found
 
 

@@ -292,9 +292,12 @@ def _snippets(session: Session, results: list[int], query: str) -> dict[int, Sni
 
 
 def _snippet(turns: list[dict[str, Any]], query: str) -> Snippet | None:
-    """Around the first word of the query that is there as written, or begins so."""
-    wanted = "|".join(re.escape(term) for term in terms(query))
-    pattern = re.compile(rf"\b(?:{wanted})\w*", re.IGNORECASE)
+    """Around the first word of the query that is there as written, or begins so.
+
+    A stand-in such as ``[birth date]`` is one word.
+    """
+    word = rf"\b(?:{'|'.join(re.escape(term) for term in terms(query))})\w*"
+    pattern = re.compile(rf"\[[a-z ]*{word}[a-z ]*\]|{word}", re.IGNORECASE)
     for turn in turns:
         match = pattern.search(turn["text"])
         if match is None:

@@ -32,6 +32,10 @@ def shown(*said: str, language: str = "en") -> str:
         ("I was born on the ninth of July 1976.", "I was born on [birth date]."),
         ("My PIN is two five eight oh.", "My PIN is [secret]."),
         (
+            "My date of birth is the 3rd of May 1982 and my PIN is 4711.",
+            "My date of birth is [birth date] and my PIN is [secret].",
+        ),
+        (
             "The password is sunshine77, all lower case.",
             "The password is [secret], all lower case.",
         ),

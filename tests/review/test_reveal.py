@@ -9,12 +9,17 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import delete, select
 
+from pipeline.as_scored import hidden_in_recording
 from pipeline.audio import load, sha256_of
+from pipeline.beep import hidden_in
+from pipeline.encryption import new_key, read_keys
 from pipeline.privacy_tables import OriginalRow
-from pipeline.records import CallResult, Turn, Word
+from pipeline.records import CallResult, Redaction, Span, Turn, Word
 from pipeline.redaction.facts import hide
+from pipeline.result import facts_to_json
 from pipeline.review_tables import AuditRow
 from pipeline.store import Store
+from pipeline.tables import FactsRow
 from tests.recordings import sample, write_wav
 from tests.review.conftest import JUDGING
 from tests.review.test_playback import samples_of
@@ -144,3 +149,31 @@ def test_what_another_listening_hid_is_hidden_too(
     heard = samples_of(signed_in("agent").get(f"/calls/{number}/audio").content) / 32767
     tone = np.abs(np.fft.rfft(heard[0, : round(0.4 * 16_000)]))
     assert np.argmax(tone) / 0.4 == pytest.approx(1000, abs=3)
+
+
+@pytest.mark.parametrize("key", [None, new_key()])
+def test_a_listening_is_parsed_once_and_again_when_it_changed(
+    database_url: str, make_result: Callable[..., CallResult], monkeypatch, key: str | None
+) -> None:
+    """At every jump of a player it is asked what is hidden."""
+    parsed: list[object] = []
+
+    def spied(result: dict[str, object]) -> tuple[Span, ...] | None:
+        parsed.append(result)
+        return hidden_in(result)
+
+    monkeypatch.setattr("pipeline.as_scored.hidden_in", spied)
+    monkeypatch.setattr("pipeline.as_scored._hidden_by_content", {})
+    facts = make_result("c1").facts
+    with Store(database_url, keys=read_keys(key, None)) as store:
+        store.keep_facts(facts, "ab" * 32, "engine")
+        for number, end_s in enumerate((1.0, 2.0), start=1):
+            hidden = Redaction("phone", turn=0, offset=0, start_s=0.5, end_s=end_s)
+            with store.write() as session:  # as callscore redact does: the same row and key
+                row = session.scalars(select(FactsRow)).one()
+                row.facts_json = facts_to_json(replace(facts, redactions=(hidden,)))
+            for _ in range(3):
+                with store.read() as session:
+                    spans = hidden_in_recording(session, "ab" * 32, {})
+                assert spans == (Span(0.5, end_s),)
+            assert sum(result != {} for result in parsed) == number

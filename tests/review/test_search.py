@@ -70,6 +70,20 @@ def test_a_match_is_shown_with_its_moment(spoken):
     assert call.snippet.before == "I want a refund for the broken"
 
 
+@pytest.mark.parametrize(
+    ("query", "match", "before", "after"),
+    [("name", "[name]", "I am", "today"), ("birth", "[birth date]", "today born", "")],
+)
+def test_a_stand_in_is_shown_as_one_word(store, make_result, query, match, before, after):
+    said = "I am [name] today born [birth date]"
+    result = make_result(turns=(Turn("customer", said, 0.0, 1.0),))
+    store.keep_result(result, "cd" * 32, "/s.wav", JUDGING, call_id_given=True)
+    (call,) = find_calls(store, Filter(q=query), ADMIN).calls
+    assert call.snippet.match == match
+    assert call.snippet.before.endswith(before)
+    assert call.snippet.after.startswith(after)
+
+
 def test_words_of_a_call_scored_again_are_the_new_ones(store, make_result):
     for words in ("kettle", "toaster"):
         result = make_result(turns=(Turn("customer", words, 0.0, 1.0),))
