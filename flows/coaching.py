@@ -11,11 +11,9 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
 from flows.announce import if_server_is_there
-from pipeline.coaching.effect import last_effects
-from pipeline.coaching.page import write_page
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import find_session
 from pipeline.coaching.weekly import agents_to_coach
+from pipeline.coaching.written import write_kept
 from pipeline.review.trust import suggest_only
 from pipeline.settings import Settings, load_settings
 from pipeline.store import Store
@@ -53,11 +51,7 @@ def _build_all(store: Store, settings: Settings) -> tuple[list[int], int]:
     for agent in agents_to_coach(store, settings, now):
         try:
             number = build_session(store, settings, agent, suggest_only, until=now)
-            with store.read() as session:
-                made = find_session(session, number, clips=True)
-                effects = last_effects(session, agent)
-            if made is not None:
-                write_page(made, settings, effects)
+            write_kept(store, settings, number)
         except Exception as error:  # whatever it is, the others get theirs
             failed += 1
             get_run_logger().error("a session could not be built: %s", type(error).__name__)

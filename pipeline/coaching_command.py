@@ -3,15 +3,19 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from pipeline.coaching.effect import last_effects
-from pipeline.coaching.page import VERDICTS, pages_of, share, why, write_page
+from sqlalchemy import select
+
+from pipeline.coaching.page import VERDICTS, pages_of, share, why
 from pipeline.coaching.records import CoachingSession
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import find_session, set_consent
+from pipeline.coaching.sessions import set_consent
+from pipeline.coaching.written import write_kept
 from pipeline.errors import SettingsError
 from pipeline.review.trust import suggest_only
 from pipeline.settings import Settings
 from pipeline.store import Store
+from pipeline.tables import CallRow
+from pipeline.wording import counted
 
 Say = Callable[[str], None]
 A_DAY = timedelta(days=1) - timedelta(microseconds=1)
@@ -26,12 +30,7 @@ def coach_agent(
         last += A_DAY
     with Store.of(settings) as store:
         number = build_session(store, settings, agent, suggest_only, since=first, until=last)
-        with store.read() as session:
-            built = find_session(session, number, clips=True)
-            effects = last_effects(session, agent)
-    if built is None:
-        raise SettingsError(f"coaching session {number}: deleted while it was written")
-    path = write_page(built, settings, effects)
+        built, effects, path = write_kept(store, settings, number)
     for line in _summary(built):
         say(line)
     for effect in effects:
@@ -40,8 +39,15 @@ def coach_agent(
 
 
 def note_consent(agent: str, given: bool, settings: Settings, say: Say) -> None:
-    """Gives or withdraws consent; pages that hold what was withdrawn are deleted."""
+    """Gives or withdraws consent; pages that hold what was withdrawn are deleted.
+
+    Raises SettingsError where nobody is known by that id.
+    """
     with Store.of(settings) as store:
+        with store.read() as session:
+            theirs = select(CallRow.id).where(CallRow.agent_id == agent)
+            if given and session.scalar(theirs.limit(1)) is None:
+                raise SettingsError(f"agent {agent}: no scored calls; check the id")
         shown = set_consent(store, agent, given)
     say(f"{agent}: {'consents' if given else 'no longer consents'}")
     for path in pages_of(shown, settings):
@@ -80,5 +86,8 @@ def _summary(built: CoachingSession) -> list[str]:
     if built.goal:
         lines.append(f"Proposed goal: {built.goal}")
     sound = sum(moment.has_clip for moment in built.moments)
-    lines.append(f"{len(built.moments)} moments, {sound} with sound")
+    lines.append(f"{counted(len(built.moments), 'moment')}, {sound} with sound")
+    if plan.wordless:
+        calls = counted(plan.wordless, "call")
+        lines.append(f"The words of {calls} are deleted: of them there is no moment to show.")
     return lines

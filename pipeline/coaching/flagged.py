@@ -36,13 +36,13 @@ def flag_calls(
 ) -> list[FlaggedCall]:
     """Of an agent's calls, oldest first with their results in the documented form.
 
-    Nothing of a call with an abusive customer, and nothing disputed, leads to a talk.
+    A call with an abusive customer, or one that is disputed, leads to care and to nothing else.
     """
     found: list[FlaggedCall] = []
     missed: list[tuple[ScoredCall, dict[str, tuple[Evidence, ...]]]] = []
     for call, result in calls:
         for rule in rules:
-            if rule.leads_to == "talk" and not call.counts:
+            if rule.leads_to != "care" and not call.counts:
                 continue
             evidence = _evidence(rule, call, result)
             if evidence is not None:

@@ -79,7 +79,7 @@ class Plan:
 
     ``calls`` were scored in the time, ``counted`` of them stand in the figures; the others are
     ``disputed``, or were with an ``abusive`` customer. ``few``: too few for more than talking about
-    single moments.
+    single moments. Of ``wordless`` calls the words are deleted: no moment can be shown.
     """
 
     calls: int
@@ -93,6 +93,7 @@ class Plan:
     focus: tuple[str, ...]
     """Criteria, one or two; the first is the goal's."""
     flagged: tuple[FlagCount, ...]
+    wordless: int = 0
 
     def figure(self, criterion: str) -> Figure:
         return next(figure for figure in self.figures if figure.criterion == criterion)

@@ -36,9 +36,10 @@ from pipeline.coaching.moments import (
     verdicts_of,
     window_of,
 )
+from pipeline.coaching.page import pages_of
 from pipeline.coaching.records import EXCERPT, PLAN, Excerpt, Figure, MomentKind, Plan
 from pipeline.coaching.rules import Rule, load_rules
-from pipeline.coaching.sessions import CoachingError
+from pipeline.coaching.sessions import CoachingError, remove_untouched
 from pipeline.coaching.windows import Window, window_round
 from pipeline.coaching.wording import load_wording
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, ConsentRow
@@ -95,6 +96,8 @@ def build_session(
 ) -> int:
     """Builds a session over an agent's calls, keeps it, and gives its number.
 
+    It takes the place of one over the same days that nobody has done anything with yet.
+
     Times are UTC without a zone; without ``since`` it is over the four weeks up to the agent's
     newest call.
 
@@ -127,11 +130,13 @@ def build_session(
         ) from None
     # Outside of any transaction: recordings are decoded, which takes a while.
     cuts = _moments(store, settings, chosen)
+    goal = propose_goal(plan)
     with store.write() as session:
         hold_off_storing(session)  # and deleting
         # In the order of calls: who locks several does so in the same.
         in_order = sorted(cuts, key=lambda cut: cut.call.number)
         shown = [cut.row for cut in in_order if _may_show(session, cut)]
+        replaced = remove_untouched(session, agent_id, since, calls[-1].at, propose_goal)
         row = CoachingSessionRow(
             agent_id=agent_id,
             agent_name=agent.agent_name,
@@ -142,7 +147,7 @@ def build_session(
             plan_json=PLAN.dump_json(plan).decode(),
             created_at=utc_now(),
             created_by=created_by,
-            goal=propose_goal(plan),
+            goal=goal,
         )
         session.add(row)
         session.flush()
@@ -150,6 +155,8 @@ def build_session(
         for moment in shown:
             moment.session = number
             session.add(moment)
+    for page in pages_of(replaced, settings):
+        page.unlink(missing_ok=True)
     return number
 
 
@@ -198,11 +205,12 @@ def _plan(
 ) -> tuple[Plan, list[_Chosen]]:
     verdicts = verdicts_of(session, calls)
     candidates: list[Candidate] = []
-    language = None
+    language, wordless = None, 0
 
     def read() -> Any:
-        nonlocal language
+        nonlocal language, wordless
         for call, result in results_of(session, calls):
+            wordless += not result["turns"]
             candidates.extend(candidates_of(call, result, verdicts))
             language = result["language"] or language
             yield call, result
@@ -227,6 +235,7 @@ def _plan(
         strengths=strengths,
         focus=focus,
         flagged=count_flags(rules, flagged),
+        wordless=wordless,
     )
     return plan, _choose(session, plan, candidates, flagged)
 

@@ -1,5 +1,6 @@
 """Kept sessions: finding them, and taking them from planned to held and agreed."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,10 +13,12 @@ from pipeline.coaching.records import (
     CoachingSession,
     Moment,
     MomentKind,
+    Plan,
     Status,
 )
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, ConsentRow
 from pipeline.errors import PermanentError
+from pipeline.legal_hold import LegalHold, list_holds
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
@@ -100,9 +103,43 @@ def agree(store: Store, number: int, goal: str) -> None:
 
 
 def remove(store: Store, number: int) -> None:
-    """Deletes a session with its moments. Raises CoachingError."""
+    """Deletes a session with its moments.
+
+    Raises CoachingError, also where it shows a call that is under legal hold.
+    """
     with store.write() as session:
-        session.delete(_row(session, number))
+        row = _row(session, number)
+        held = _holds(session, number)
+        if held:
+            raise CoachingError(f"{held[0].told()}; the session shows it: lift the hold first")
+        session.delete(row)
+
+
+def remove_untouched(
+    session: Session,
+    agent_id: str,
+    since: datetime,
+    until: datetime,
+    proposed: Callable[[Plan], str],
+) -> list[int]:
+    """Deletes planned sessions of an agent over the same days; gives their numbers.
+
+    Those stay that have a note or another goal than was ``proposed``, and those that show a call
+    under legal hold.
+    """
+    same = select(CoachingSessionRow).where(
+        CoachingSessionRow.agent_id == agent_id,
+        CoachingSessionRow.since == since,
+        CoachingSessionRow.until == until,
+        CoachingSessionRow.status == "planned",
+    )
+    gone = []
+    for row in session.scalars(same.with_for_update()).all():
+        touched = row.note or row.goal != proposed(PLAN.validate_json(row.plan_json))
+        if not touched and not _holds(session, row.id):
+            session.delete(row)
+            gone.append(row.id)
+    return gone
 
 
 def consent_of(session: Session, agent_id: str) -> datetime | None:
@@ -138,6 +175,12 @@ def _row(session: Session, number: int) -> CoachingSessionRow:
     if row is None:
         raise CoachingError(f"no coaching session has the number {number}")
     return row
+
+
+def _holds(session: Session, number: int) -> list[LegalHold]:
+    """Legal holds on calls that a session shows."""
+    shown = select(CoachingMomentRow.call).where(CoachingMomentRow.session == number)
+    return list_holds(session, session.scalars(shown).all())
 
 
 def _session(session: Session, row: CoachingSessionRow, clips: bool) -> CoachingSession:

@@ -69,6 +69,7 @@ class SessionLine:
     team: str | None
     since: datetime
     until: datetime
+    created_at: datetime
     status: Status
     held_at: datetime | None
     focus: tuple[str, ...]
@@ -309,6 +310,7 @@ def _line(site: Site, found: CoachingSession, person: Person) -> SessionLine:
         team=found.team,
         since=found.since,
         until=found.until,
+        created_at=found.created_at,
         status=found.status,
         held_at=found.held_at,
         focus=tuple(found.plan.figure(criterion).title for criterion in found.plan.focus),

@@ -1,6 +1,7 @@
 """Sample calls scored by the real models, and a browser."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,9 @@ class Heard:
 
 
 @pytest.fixture(scope="package")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
-    settings = Settings(data_dir=tmp_path_factory.mktemp("heard"), redact=())
+def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SpeechEngines]:
+    """A data folder with the sample calls, which tests copy and never change; and the models."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("scored"), redact=())
     engines = SpeechEngines(settings)
     with Store(settings.database_url) as store:
         number = store.start_batch("test")
@@ -59,6 +61,18 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
         for name in ("poor_agent", "good_agent", "abusive_customer"):
             outcome = score_one(Found(SAMPLES / f"{name}.flac"), batch)
             assert outcome.status == "scored", outcome.reason
+    return settings.data_dir, engines
+
+
+@pytest.fixture(scope="module")
+def heard(
+    scored: tuple[Path, SpeechEngines], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Heard]:
+    """One of its own for each file of tests: what they change is not there in another's."""
+    folder, engines = scored
+    copy = shutil.copytree(folder, tmp_path_factory.mktemp("heard"), dirs_exist_ok=True)
+    settings = Settings(data_dir=copy, redact=())
+    with Store(settings.database_url) as store:
         yield Heard(store, settings, engines)
 
 

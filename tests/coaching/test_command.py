@@ -1,3 +1,4 @@
+import json
 import shutil
 from datetime import timedelta
 
@@ -6,12 +7,14 @@ from sqlalchemy import func, select
 from typer.testing import CliRunner
 
 from pipeline.cli import app
+from pipeline.coaching import written
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import hold, list_sessions
+from pipeline.coaching.sessions import hold, list_sessions, set_consent
 from pipeline.coaching.weekly import agents_to_coach
 from pipeline.coaching_tables import CoachingSessionRow
+from pipeline.result import dump_line, without_words
 from pipeline.store import Store
-from pipeline.tables import utc_now
+from pipeline.tables import ResultRow, utc_now
 from tests.coaching.world import NEWEST, fill, places_with
 
 
@@ -88,6 +91,47 @@ def test_consent_is_noted_and_its_withdrawal_deletes_the_pages_that_hold_it(fill
     done = run("consent", "ag-2", "--withdraw")
     assert str(page.absolute()) in done.output
     assert not page.exists()
+
+
+def test_consent_of_nobody_is_a_slip_of_the_keys(filled):
+    done = run("consent", "ag-11")
+    assert done.exit_code == 2
+    assert "agent ag-11: no scored calls" in done.stderr
+    with Store.of(filled) as store:
+        set_consent(store, "ag-11", True)  # whose calls are all deleted by now
+    assert run("consent", "ag-11", "--withdraw").exit_code == 0
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_is_taken_back_while_a_page_is_written_is_not_in_it(filled, monkeypatch):
+    with Store.of(filled) as store:
+        fill(store, "ag-2", 5, places=places_with("apologize", "met"))
+    run("consent", "ag-2")
+    write, times = written.write_page, []
+
+    def slowly(kept, settings, effects):
+        if not times:
+            run("consent", "ag-2", "--withdraw")
+        times.append(1)
+        return write(kept, settings, effects)
+
+    monkeypatch.setattr(written, "write_page", slowly)
+    done = run("coach", "--agent", "ag-1")
+    (page,) = (filled.data_dir / "coaching").glob("*.html")
+    assert str(page.absolute()) in done.output
+    assert "shared with consent" not in page.read_text()
+    assert len(times) == 2
+
+
+def test_coach_says_whose_words_are_gone(filled):
+    with Store.of(filled) as store, store.write() as session:
+        for row in session.scalars(select(ResultRow)).all():
+            row.result_json = dump_line(without_words(json.loads(row.result_json), NEWEST))
+    done = run("coach", "--agent", "ag-1")
+    assert "0 moments, 0 with sound" in done.output
+    assert "The words of 12 calls are deleted" in done.output
+    (page,) = (filled.data_dir / "coaching").glob("*.html")
+    assert "The words of 12 calls were deleted" in page.read_text()
 
 
 def test_who_has_enough_calls_and_a_flagged_one_is_coached_once(settings):

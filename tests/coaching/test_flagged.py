@@ -71,13 +71,20 @@ def test_what_is_unsure_short_or_the_customers_flags_nothing(parts):
     assert flag_calls(tuple(RULES.values()), [(CALL, result(**parts))]) == []
 
 
-def test_a_call_with_an_abusive_customer_leads_to_care_and_to_no_talk():
-    call = replace(CALL, score=10.0, flags=frozenset({"abusive_customer"}))
+ALL_MET = dict.fromkeys(("listen_first", "empathize", "apologize", "solve", "follow_up"), "met")
+
+
+def test_a_call_with_an_abusive_customer_leads_to_care_alone():
+    flags = frozenset({"abusive_customer", "asks_manager"})
+    call = replace(CALL, score=10.0, flags=flags, answers=ALL_MET)
     said = {"role": "customer", "start_s": 0.0, "end_s": 1.0, "quote": "!", "what": "abuse"}
     abused = result(flags=[{"id": "abusive_customer", "evidence": [said]}], **CUTS, **RAISED)
     (found,) = flag_calls(tuple(RULES.values()), [(call, abused)])
     assert (found.rule.id, found.rule.leads_to) == ("abusive_customer", "care")
     assert found.evidence[0].what == "abuse"
+    calm = replace(call, flags=flags - {"abusive_customer"})
+    rules = {flag.rule.id for flag in flag_calls(tuple(RULES.values()), [(calm, abused)])}
+    assert {"turned_around", "low_score"} <= rules
 
 
 def test_a_disputed_call_leads_to_no_talk():
@@ -105,7 +112,6 @@ def test_three_misses_of_the_last_ten_are_a_habit():
     assert count_flags((RULES["often_missed"],), found)[0].calls == 3
 
 
-ALL_MET = dict.fromkeys(("listen_first", "empathize", "apologize", "solve", "follow_up"), "met")
 UPSET = {"first": "customer", "other_stayed_calm": True, "until_calm_s": None}
 
 

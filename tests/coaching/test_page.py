@@ -1,4 +1,5 @@
 import stat
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.coaching.world import NEWEST
 
 
 @pytest.fixture(scope="module")
-def built(heard: Heard) -> dict[str, CoachingSession]:
+def built(heard: Heard) -> Iterator[dict[str, CoachingSession]]:
     """Sessions of the sample calls, one of them with a colleague's moments."""
     set_consent(heard.store, "ag-21", True)
     numbers = {
@@ -26,7 +27,8 @@ def built(heard: Heard) -> dict[str, CoachingSession]:
         found = {
             agent: find_session(session, number, clips=True) for agent, number in numbers.items()
         }
-    return {agent: made for agent, made in found.items() if made is not None}
+    yield {agent: made for agent, made in found.items() if made is not None}
+    set_consent(heard.store, "ag-21", False)
 
 
 def opened(browser: Browser, html: str, **options: Any) -> Page:

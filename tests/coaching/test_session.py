@@ -9,11 +9,13 @@ from pipeline.as_scored import NotAsScored
 from pipeline.coaching import session as session_module
 from pipeline.coaching import sessions
 from pipeline.coaching.moments import SURE
+from pipeline.coaching.page import write_page
 from pipeline.coaching.records import CoachingSession
 from pipeline.coaching.session import build_session
 from pipeline.coaching.sessions import CoachingError, find_session
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
 from pipeline.fulltext import forget_all_words
+from pipeline.legal_hold import hold_calls, lift_holds
 from pipeline.result import dump_line, without_words
 from pipeline.settings import Settings
 from pipeline.store import Judging, Store
@@ -99,6 +101,37 @@ def test_calls_whose_words_are_deleted_count_and_are_not_shown(store, settings):
     assert built.plan.calls == 12
     assert built.plan.figure("apologize").now.judged > 0
     assert built.moments == ()
+    assert built.plan.wordless == 12
+
+
+def test_a_session_that_nobody_touched_is_built_anew_and_not_twice(store, settings):
+    fill(store, "ag-1", 12, places=places_with("apologize", "missed"))
+    first = build(store, settings)
+    page = write_page(first, settings)
+    again = build(store, settings)
+    with store.read() as session:
+        assert [kept.number for kept in sessions.list_sessions(session)] == [again.number]
+    assert not page.exists()
+    sessions.write_down(store, again.number, note="Ask about the new hours.")
+    third = build(store, settings)
+    with store.read() as session:
+        kept = [found.number for found in sessions.list_sessions(session)]
+    assert kept == [third.number, again.number]
+
+
+def test_what_shows_a_call_under_legal_hold_is_not_deleted(store, settings):
+    fill(store, "ag-1", 12, places=places_with("apologize", "missed"))
+    built = build(store, settings)
+    with store.write() as session:
+        hold_calls(session, [built.moments[0].call], "claim 17", "Ada")
+    with pytest.raises(CoachingError, match="claim 17"):
+        sessions.remove(store, built.number)
+    again = build(store, settings)
+    with store.write() as session:
+        kept = [found.number for found in sessions.list_sessions(session)]
+        lift_holds(session, [built.moments[0].call])
+    assert kept == [again.number, built.number]
+    sessions.remove(store, built.number)
 
 
 def test_the_session_begins_with_care_where_a_customer_was_abusive(many, settings):
@@ -209,7 +242,9 @@ def test_a_goal_is_needed_to_be_agreed_to(store, settings):
 def test_moments_go_with_their_session_and_with_their_call(database_url, settings):
     with Store(database_url) as store:
         fill(store, "ag-1", 12)
-        built, other = build(store, settings), build(store, settings)
+        built = build(store, settings)
+        sessions.write_down(store, built.number, note="Kept.")
+        other = build(store, settings)
         gone = built.moments[0].call
         with store.write() as session:
             session.delete(session.get_one(CallRow, gone))

@@ -36,6 +36,7 @@ class SessionLineForm(Form):
     team: str | None
     since: Utc
     until: Utc
+    created_at: Utc
     status: Status
     held_at: Utc | None
     focus: tuple[str, ...]
