@@ -1,14 +1,15 @@
 """``callscore coach``: builds a session, prints what it is about, writes its page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 
 from sqlalchemy import select
 
 from pipeline.coaching.page import VERDICTS, pages_of, share, why
 from pipeline.coaching.records import CoachingSession
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import set_consent
+from pipeline.coaching.sessions import consent_of, set_consent
 from pipeline.coaching.written import write_kept
 from pipeline.errors import SettingsError
 from pipeline.review.trust import suggest_only
@@ -41,13 +42,14 @@ def coach_agent(
 def note_consent(agent: str, given: bool, settings: Settings, say: Say) -> None:
     """Gives or withdraws consent; pages that hold what was withdrawn are deleted.
 
-    Raises SettingsError where nobody is known by that id.
+    Raises SettingsError where nobody is known by that id: no call is theirs, and no consent stands.
     """
     with Store.of(settings) as store:
         with store.read() as session:
-            theirs = select(CallRow.id).where(CallRow.agent_id == agent)
-            if given and session.scalar(theirs.limit(1)) is None:
-                raise SettingsError(f"agent {agent}: no scored calls; check the id")
+            known = session.scalars(select(CallRow.agent_id).distinct()).all()
+            stands = consent_of(session, agent) is not None
+        if agent not in known and not stands:
+            raise SettingsError(_nobody(agent, [name for name in known if name]))
         shown = set_consent(store, agent, given)
     say(f"{agent}: {'consents' if given else 'no longer consents'}")
     for path in pages_of(shown, settings):
@@ -64,6 +66,12 @@ def read_day(option: str, text: str | None) -> datetime | None:
     except ValueError:
         raise SettingsError(f"{option}: found {text!r}; expected a date as 2026-05-12") from None
     return at if at.tzinfo is None else at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _nobody(agent: str, known: Sequence[str]) -> str:
+    alike = get_close_matches(agent, known)
+    advice = f"did you mean {' or '.join(alike)}?" if alike else "use the agent_id of their calls"
+    return f"agent {agent}: no scored calls, and no consent to take back; {advice}"
 
 
 def _summary(built: CoachingSession) -> list[str]:

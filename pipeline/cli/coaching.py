@@ -48,6 +48,8 @@ def consent(
 
     Withdrawn, such moments are deleted from the sessions of others, and so are pages that were
     written with them.
+
+    Exit status: 0 noted; 2 bad arguments, or no call and no consent is of such an agent.
     """
     with bad_arguments():
         settings = load_settings(db_url=db)

@@ -1,7 +1,6 @@
 """Builds the coaching session of an agent and keeps it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
@@ -10,8 +9,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import NoResultFound
 from sqlalchemy.orm import Session
 
-from pipeline.as_scored import NotAsScored, hidden_in_recording, load_as_scored
-from pipeline.audio import Recording
 from pipeline.coaching.calls import (
     MIN_JUDGED,
     NOBODY,
@@ -24,8 +21,7 @@ from pipeline.coaching.calls import (
     scored_calls,
 )
 from pipeline.coaching.choose import focus_of, strengths_of
-from pipeline.coaching.clips import cut
-from pipeline.coaching.excerpts import anonymous, excerpt_of
+from pipeline.coaching.cuts import Chosen, Cut, cut_moments
 from pipeline.coaching.flagged import FlaggedCall, count_flags, flag_calls
 from pipeline.coaching.moments import (
     Candidate,
@@ -34,18 +30,15 @@ from pipeline.coaching.moments import (
     candidates_of,
     from_colleagues,
     verdicts_of,
-    window_of,
 )
 from pipeline.coaching.page import pages_of
-from pipeline.coaching.records import EXCERPT, PLAN, Excerpt, Figure, MomentKind, Plan
+from pipeline.coaching.records import PLAN, Figure, Plan
 from pipeline.coaching.rules import Rule, load_rules
 from pipeline.coaching.sessions import CoachingError, remove_untouched
-from pipeline.coaching.windows import Window, window_round
 from pipeline.coaching.wording import load_wording
-from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, ConsentRow
+from pipeline.coaching_tables import CoachingSessionRow, ConsentRow
 from pipeline.forgotten import hold_off_storing
 from pipeline.fulltext import has_words
-from pipeline.records import Span
 from pipeline.review_tables import StandingRow
 from pipeline.settings import Settings
 from pipeline.standing import lock
@@ -62,26 +55,6 @@ PAIRS = 2
 CARE_MOMENTS = 2
 FULL_STEP = 0.5
 """Where nobody shows what can be reached, the goal is half of the way to all of the points."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """A moment that the session is to show."""
-
-    kind: MomentKind
-    criterion: str | None
-    call: ScoredCall
-    shown: Candidate | FlaggedCall
-    colleague: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """A moment as it is to be kept, and the call and result that it was made of."""
-
-    row: CoachingMomentRow
-    call: ScoredCall
-    result: dict[str, Any]
 
 
 def build_session(
@@ -129,14 +102,13 @@ def build_session(
             f"agent {agent_id}: a call was deleted while it was read; try again"
         ) from None
     # Outside of any transaction: recordings are decoded, which takes a while.
-    cuts = _moments(store, settings, chosen)
-    goal = propose_goal(plan)
+    cuts = cut_moments(store, settings, chosen)
     with store.write() as session:
         hold_off_storing(session)  # and deleting
+        replaced = remove_untouched(session, agent_id, since, calls[-1].at, propose_goal)
         # In the order of calls: who locks several does so in the same.
         in_order = sorted(cuts, key=lambda cut: cut.call.number)
         shown = [cut.row for cut in in_order if _may_show(session, cut)]
-        replaced = remove_untouched(session, agent_id, since, calls[-1].at, propose_goal)
         row = CoachingSessionRow(
             agent_id=agent_id,
             agent_name=agent.agent_name,
@@ -147,7 +119,7 @@ def build_session(
             plan_json=PLAN.dump_json(plan).decode(),
             created_at=utc_now(),
             created_by=created_by,
-            goal=goal,
+            goal=propose_goal(plan),
         )
         session.add(row)
         session.flush()
@@ -202,7 +174,7 @@ def _plan(
     asked: Asked,
     rules: Sequence[Rule],
     suggested: frozenset[str],
-) -> tuple[Plan, list[_Chosen]]:
+) -> tuple[Plan, list[Chosen]]:
     verdicts = verdicts_of(session, calls)
     candidates: list[Candidate] = []
     language, wordless = None, 0
@@ -210,7 +182,7 @@ def _plan(
     def read() -> Any:
         nonlocal language, wordless
         for call, result in results_of(session, calls):
-            wordless += not result["turns"]
+            wordless += "words_deleted_at" in result
             candidates.extend(candidates_of(call, result, verdicts))
             language = result["language"] or language
             yield call, result
@@ -245,11 +217,11 @@ def _choose(
     plan: Plan,
     candidates: Sequence[Candidate],
     flagged: Sequence[FlaggedCall],
-) -> list[_Chosen]:
+) -> list[Chosen]:
     """The moments in the order of the session: care, strengths, focus points."""
     by_rule = {found.call.number: found for found in flagged if found.rule.leads_to == "care"}
     newest_first = sorted(by_rule.values(), key=lambda found: found.call.at, reverse=True)
-    chosen = [_Chosen("care", None, f.call, f) for f in newest_first if f.evidence][:CARE_MOMENTS]
+    chosen = [Chosen("care", None, f.call, f) for f in newest_first if f.evidence][:CARE_MOMENTS]
     praised = frozenset(f.call.number for f in flagged if f.rule.leads_to == "praise")
     taken: set[int] = set()
     for strength in plan.strengths:
@@ -257,12 +229,12 @@ def _choose(
         found = best_met(candidates, strength.criterion, None, frozenset(taken), praised)
         found = found or best_met(candidates, strength.criterion)
         if found is not None:
-            chosen.append(_Chosen("strength", strength.criterion, found.call, found))
+            chosen.append(Chosen("strength", strength.criterion, found.call, found))
             taken.add(found.call.number)
     for criterion in plan.focus:
         used: set[int] = set()
         for missed in best_missed(candidates, criterion, PAIRS, frozenset(taken)):
-            chosen.append(_Chosen("missed", criterion, missed.call, missed))
+            chosen.append(Chosen("missed", criterion, missed.call, missed))
             taken.add(missed.call.number)
             well = best_met(candidates, criterion, missed.call, frozenset(used))
             colleague = well is None
@@ -270,12 +242,12 @@ def _choose(
                 others = from_colleagues(session, missed.call.agent_id, criterion)
                 well = best_met(others, criterion, missed.call, frozenset(used))
             if well is not None:
-                chosen.append(_Chosen("well", criterion, well.call, well, colleague))
+                chosen.append(Chosen("well", criterion, well.call, well, colleague))
                 used.add(well.call.number)
     return chosen
 
 
-def _may_show(session: Session, cut: _Cut) -> bool:
+def _may_show(session: Session, cut: Cut) -> bool:
     """Whether a moment may still be shown: much may have happened while its sound was cut.
 
     Until the transaction ends nobody changes that.
@@ -298,121 +270,3 @@ def _may_show(session: Session, cut: _Cut) -> bool:
     # Who withdraws it waits, and then deletes what was stored.
     consent = session.get(ConsentRow, found.agent_id, with_for_update={"read": True})
     return consent is not None
-
-
-def _moments(store: Store, settings: Settings, chosen: Sequence[_Chosen]) -> list[_Cut]:
-    made: list[_Cut] = []
-    by_call: dict[int, list[int]] = {}
-    for place, moment in enumerate(chosen):
-        by_call.setdefault(moment.call.number, []).append(place)
-    for number, places in by_call.items():  # each recording is decoded once
-        call = chosen[places[0]].call
-        with store.read() as session:
-            row = session.get(CallRow, number)
-            results = list(results_of(session, [call]))
-            hidden = [
-                hidden_in_recording(session, row.recording_sha256, result)
-                for _, result in results
-                if row is not None
-            ]
-        if row is None:  # forgotten meanwhile
-            continue
-        for (_, result), spans in zip(results, hidden, strict=True):
-            sound = _Sound(store, settings, row)
-            for place in places:
-                found = _moment(chosen[place], place, row, result, sound, spans)
-                if found is not None:
-                    made.append(_Cut(found, call, result))
-    return made
-
-
-def _moment(
-    chosen: _Chosen,
-    place: int,
-    row: CallRow,
-    result: dict[str, Any],
-    sound: "_Sound",
-    hidden: tuple[Span, ...] | None,
-) -> CoachingMomentRow | None:
-    if not result["turns"]:
-        return None  # its words are deleted: what is personal in the sound is not known any more
-    names: tuple[Span, ...] = ()
-    if chosen.colleague:
-        result, names = anonymous(result, row.agent_name)
-    window = _window(chosen.shown, result)
-    if window is None:
-        return None
-    clip, silent = sound.cut(window.span, hidden, names)
-    excerpt = _excerpt(chosen, result, window, silent)
-    return CoachingMomentRow(
-        session=0,
-        call=row.id,
-        place=place,
-        kind=chosen.kind,
-        criterion=chosen.criterion,
-        colleague=chosen.colleague,
-        start_s=window.span.start_s,
-        end_s=window.span.end_s,
-        excerpt_json=EXCERPT.dump_json(excerpt).decode(),
-        clip=clip,
-    )
-
-
-def _window(shown: Candidate | FlaggedCall, result: dict[str, Any]) -> Window | None:
-    if isinstance(shown, Candidate):
-        return window_of(shown, result)
-    found = (
-        window_round(result["turns"], part, shown.evidence, with_reply=True)
-        for part in shown.evidence
-    )
-    return next((window for window in found if window is not None), None)
-
-
-def _excerpt(
-    chosen: _Chosen, result: dict[str, Any], window: Window, silent: str | None
-) -> Excerpt:
-    call_id = None if chosen.colleague else chosen.call.call_id
-    at = None if chosen.colleague else chosen.call.at
-    shown = chosen.shown
-    if isinstance(shown, FlaggedCall):
-        return excerpt_of(result, window, silent, call_id=call_id, at=at, reason=shown.rule.title)
-    criterion = next(c for c in result["criteria"] if c["id"] == shown.criterion)
-    return excerpt_of(
-        result,
-        window,
-        silent,
-        call_id=call_id,
-        at=at,
-        reason=criterion["reason"],
-        answer=shown.answer,
-        would_have_helped=criterion.get("would_have_helped"),
-        confirmed=shown.confirmed,
-        confidence=shown.confidence,
-    )
-
-
-class _Sound:
-    """The recording of a call, decoded when it is first asked for."""
-
-    def __init__(self, store: Store, settings: Settings, call: CallRow) -> None:
-        self._store, self._settings, self._call = store, settings, call
-        self._recording: Recording | None = None
-        self._problem: str | None = None
-
-    def cut(
-        self, span: Span, hidden: tuple[Span, ...] | None, names: tuple[Span, ...]
-    ) -> tuple[bytes | None, str | None]:
-        """The clip of a stretch; or None, and why there is none."""
-        if hidden is None:
-            return None, "when personal data is said in it is not known"
-        if self._recording is None and self._problem is None:
-            try:
-                longest_s = self._settings.max_duration_s
-                scored = load_as_scored(self._store, self._call, max_duration_s=longest_s)
-                self._recording = scored.recording
-            except NotAsScored as error:
-                self._problem = f"the recording cannot be heard: {error}"
-        if self._recording is None:
-            return None, self._problem
-        end_s = min(span.end_s, self._recording.duration_s)
-        return cut(self._recording.samples, Span(span.start_s, end_s), (*hidden, *names)), None

@@ -18,7 +18,8 @@ from pipeline.coaching.records import (
 )
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow, ConsentRow
 from pipeline.errors import PermanentError
-from pipeline.legal_hold import LegalHold, list_holds
+from pipeline.legal_hold import list_holds
+from pipeline.standing import lock
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
@@ -109,9 +110,9 @@ def remove(store: Store, number: int) -> None:
     """
     with store.write() as session:
         row = _row(session, number)
-        held = _holds(session, number)
-        if held:
-            raise CoachingError(f"{held[0].told()}; the session shows it: lift the hold first")
+        why = _why_held(session, number)
+        if why is not None:
+            raise CoachingError(f"{why}; the session shows it: lift the hold first")
         session.delete(row)
 
 
@@ -136,7 +137,7 @@ def remove_untouched(
     gone = []
     for row in session.scalars(same.with_for_update()).all():
         touched = row.note or row.goal != proposed(PLAN.validate_json(row.plan_json))
-        if not touched and not _holds(session, row.id):
+        if not touched and _why_held(session, row.id) is None:
             session.delete(row)
             gone.append(row.id)
     return gone
@@ -177,10 +178,23 @@ def _row(session: Session, number: int) -> CoachingSessionRow:
     return row
 
 
-def _holds(session: Session, number: int) -> list[LegalHold]:
-    """Legal holds on calls that a session shows."""
-    shown = select(CoachingMomentRow.call).where(CoachingMomentRow.session == number)
-    return list_holds(session, session.scalars(shown).all())
+def _why_held(session: Session, number: int) -> str | None:
+    """Which legal hold on a call that a session shows forbids to delete it; None: there is none.
+
+    Of a colleague's call neither its id nor the reason is told. Until the transaction ends nobody
+    holds one of these calls.
+    """
+    moments = select(CoachingMomentRow.call, CoachingMomentRow.colleague)
+    of_session = moments.where(CoachingMomentRow.session == number)
+    colleagues = dict(session.execute(of_session).tuples().all())
+    for call in sorted(colleagues):
+        lock(session, call)
+    held = sorted(list_holds(session, colleagues), key=lambda hold: colleagues[hold.call])
+    if not held:
+        return None
+    if colleagues[held[0].call]:
+        return f"a colleague's call is under legal hold since {held[0].at:%Y-%m-%d}"
+    return held[0].told()
 
 
 def _session(session: Session, row: CoachingSessionRow, clips: bool) -> CoachingSession:

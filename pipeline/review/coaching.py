@@ -18,11 +18,12 @@ from sqlalchemy.orm import Session
 from pipeline.coaching.calls import NOBODY, results_of, scored_call
 from pipeline.coaching.effect import Effect, effects_of
 from pipeline.coaching.flagged import FlaggedCall, flag_calls
-from pipeline.coaching.page import pages_of, write_page
+from pipeline.coaching.page import pages_of
 from pipeline.coaching.records import CoachingSession, LeadsTo, Moment, Status
 from pipeline.coaching.rules import Rule
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import find_session, set_consent
+from pipeline.coaching.sessions import CoachingError, consent_of, find_session, set_consent
+from pipeline.coaching.written import write_kept
 from pipeline.coaching_tables import CoachingSessionRow
 from pipeline.records import Evidence
 from pipeline.review import audit
@@ -275,23 +276,24 @@ def note_listening(store: Store, person: Person, number: int, moment: Moment) ->
     audit.note(store, person, "play", what, call_id)
 
 
+def own_consent(site: Site, person: Person) -> datetime | None:
+    """Since when the person consents; None: they do not. Raises 400 without an agent id."""
+    with site.store.read() as session:
+        return consent_of(session, _own_id(person))
+
+
 def change_consent(site: Site, person: Person, given: bool) -> int:
     """Gives or withdraws the person's own consent; gives how many sessions lost moments by it.
 
-    Pages that were written of those sessions are written anew, without them.
+    Pages that were written of those sessions are written anew, without them. Raises 400 without an
+    agent id.
     """
-    if person.agent_id is None:
-        raise HTTPException(400, "Your account has no agent id; ask an administrator.")
-    lost = set_consent(site.store, person.agent_id, given)
+    lost = set_consent(site.store, _own_id(person), given)
     audit.note(site.store, person, "change", f"{'gave' if given else 'withdrew'} consent")
     for number in lost:
-        old = pages_of([number], site.settings)
-        if old:
-            with site.store.read() as session:
-                found = find_session(session, number, clips=True)
-                helped = () if found is None else effects_of(session, found)
-            if found is not None:
-                write_page(found, site.settings, helped)
+        if pages_of([number], site.settings):
+            with suppress(CoachingError):  # it is deleted by now, and its page too
+                write_kept(site.store, site.settings, number)
     return len(lost)
 
 
@@ -300,6 +302,12 @@ def forget_pages(site: Site, number: int) -> None:
     for path in pages_of([number], site.settings):
         with suppress(FileNotFoundError):
             path.unlink()
+
+
+def _own_id(person: Person) -> str:
+    if person.agent_id is None:
+        raise HTTPException(400, "Your account has no agent id; ask an administrator.")
+    return person.agent_id
 
 
 def _line(site: Site, found: CoachingSession, person: Person) -> SessionLine:

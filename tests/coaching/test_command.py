@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.coaching import written
 from pipeline.coaching.session import build_session
-from pipeline.coaching.sessions import hold, list_sessions, set_consent
+from pipeline.coaching.sessions import consent_of, hold, list_sessions, set_consent
 from pipeline.coaching.weekly import agents_to_coach
 from pipeline.coaching_tables import CoachingSessionRow
 from pipeline.result import dump_line, without_words
@@ -94,12 +94,18 @@ def test_consent_is_noted_and_its_withdrawal_deletes_the_pages_that_hold_it(fill
 
 
 def test_consent_of_nobody_is_a_slip_of_the_keys(filled):
-    done = run("consent", "ag-11")
-    assert done.exit_code == 2
-    assert "agent ag-11: no scored calls" in done.stderr
+    for more in ((), ("--withdraw",)):
+        done = run("consent", "ag-11", *more)
+        assert done.exit_code == 2
+        assert "agent ag-11: no scored calls" in done.stderr
+        assert "did you mean ag-1?" in done.stderr
+    assert "use the agent_id of their calls" in run("consent", "somebody").stderr
     with Store.of(filled) as store:
         set_consent(store, "ag-11", True)  # whose calls are all deleted by now
+    assert run("consent", "ag-11").exit_code == 0
     assert run("consent", "ag-11", "--withdraw").exit_code == 0
+    with Store.of(filled) as store, store.read() as session:
+        assert consent_of(session, "ag-11") is None
 
 
 @pytest.mark.usefixtures("filled")

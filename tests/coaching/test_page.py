@@ -1,5 +1,4 @@
 import stat
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,7 @@ from tests.coaching.world import NEWEST
 
 
 @pytest.fixture(scope="module")
-def built(heard: Heard) -> Iterator[dict[str, CoachingSession]]:
+def built(heard: Heard) -> dict[str, CoachingSession]:
     """Sessions of the sample calls, one of them with a colleague's moments."""
     set_consent(heard.store, "ag-21", True)
     numbers = {
@@ -27,8 +26,7 @@ def built(heard: Heard) -> Iterator[dict[str, CoachingSession]]:
         found = {
             agent: find_session(session, number, clips=True) for agent, number in numbers.items()
         }
-    yield {agent: made for agent, made in found.items() if made is not None}
-    set_consent(heard.store, "ag-21", False)
+    return {agent: made for agent, made in found.items() if made is not None}
 
 
 def opened(browser: Browser, html: str, **options: Any) -> Page:

@@ -134,6 +134,20 @@ def test_what_shows_a_call_under_legal_hold_is_not_deleted(store, settings):
     sessions.remove(store, built.number)
 
 
+def test_of_a_held_call_of_a_colleague_neither_id_nor_reason_is_told(store, settings):
+    fill(store, "ag-1", 12, places=places_with("apologize", "missed"))
+    fill(store, "ag-2", 5, places=places_with("apologize", "met"))
+    sessions.set_consent(store, "ag-2", True)
+    built = build(store, settings)
+    shown = next(moment for moment in built.moments if moment.colleague)
+    with store.write() as session:
+        hold_calls(session, [shown.call], "claim 17", "Ada")
+    with pytest.raises(CoachingError, match="a colleague's call is under legal hold") as told:
+        sessions.remove(store, built.number)
+    assert "claim 17" not in str(told.value)
+    assert "ag-2" not in str(told.value)
+
+
 def test_the_session_begins_with_care_where_a_customer_was_abusive(many, settings):
     built = build(many, settings)
     assert built.moments[0].kind == "care"
@@ -264,7 +278,7 @@ def test_what_is_deleted_while_a_session_is_built_is_not_in_it(store, settings, 
             forget_all_words(session, session.scalars(select(CallRow.id)).all())
         raise NotAsScored("it was moved")
 
-    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    monkeypatch.setattr("pipeline.coaching.cuts.load_as_scored", meanwhile)
     assert build(store, settings).moments == ()
 
 
@@ -278,7 +292,7 @@ def test_consent_that_is_taken_back_while_a_session_is_built_counts(store, setti
         sessions.set_consent(store, "ag-2", False)
         raise NotAsScored("it was moved")
 
-    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    monkeypatch.setattr("pipeline.coaching.cuts.load_as_scored", meanwhile)
     assert not any(moment.colleague for moment in build(store, settings).moments)
 
 
@@ -295,7 +309,7 @@ def test_a_call_that_is_scored_again_while_a_session_is_built_is_not_in_it(
     assert build(store, settings).moments
     # By a later version: the result that was read stays.
     monkeypatch.setattr("tests.coaching.world.JUDGING", Judging("dialogues", "1", "later"))
-    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    monkeypatch.setattr("pipeline.coaching.cuts.load_as_scored", meanwhile)
     assert build(store, settings).moments == ()
 
 
@@ -310,7 +324,7 @@ def test_words_that_are_hidden_while_a_session_is_built_are_not_in_it(store, set
             row.result_json = dump_line(result)
         raise NotAsScored("it was moved")
 
-    monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+    monkeypatch.setattr("pipeline.coaching.cuts.load_as_scored", meanwhile)
     assert build(store, settings).moments == ()
 
 
@@ -331,7 +345,7 @@ def test_calls_that_are_forgotten_while_a_session_is_built_end_nothing(
                     session.delete(row)
             raise NotAsScored("it was moved")
 
-        monkeypatch.setattr("pipeline.coaching.session.load_as_scored", meanwhile)
+        monkeypatch.setattr("pipeline.coaching.cuts.load_as_scored", meanwhile)
         assert build(store, settings).moments == ()
         assert gone
 

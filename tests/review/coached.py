@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
+
 from pipeline.coaching.records import (
     EXCERPT,
     PLAN,
@@ -13,8 +15,10 @@ from pipeline.coaching.records import (
     Share,
     Strength,
 )
+from pipeline.coaching.sessions import find_session
 from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
 from pipeline.records import Evidence
+from pipeline.review_tables import AuditRow
 from pipeline.store import Store
 from pipeline.tables import CallRow, utc_now
 
@@ -84,6 +88,21 @@ def add_session(
         session.add_all(moments)
         session.flush()
         return row.id, moments[0].id
+
+
+def noted(store: Store, action: str) -> list[tuple[str, str | None]]:
+    """What was noted in the audit log, and of which call."""
+    with store.read() as session:
+        rows = select(AuditRow.what, AuditRow.call_id).where(AuditRow.action == action)
+        return list(session.execute(rows.order_by(AuditRow.id)).tuples())
+
+
+def moments(store: Store, number: int) -> dict[str, int]:
+    """The numbers of a session's moments by their kind."""
+    with store.read() as session:
+        found = find_session(session, number)
+    assert found is not None
+    return {moment.kind: moment.number for moment in found.moments}
 
 
 def _moment(

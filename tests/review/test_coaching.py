@@ -4,24 +4,25 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from pipeline.coaching.page import write_page
-from pipeline.coaching.sessions import consent_of, find_session, set_consent
-from pipeline.coaching_tables import CoachingMomentRow
+from pipeline.coaching.records import PLAN
+from pipeline.coaching.sessions import find_session, set_consent
+from pipeline.coaching_tables import CoachingMomentRow, CoachingSessionRow
+from pipeline.legal_hold import hold_calls
 from pipeline.records import CallResult, CriterionResult, Evidence
 from pipeline.review.app import create_app
 from pipeline.review.people import make_token
 from pipeline.review.site import Site
-from pipeline.review_tables import AuditRow
 from pipeline.settings import Settings
 from pipeline.store import Store
 from tests.coaching.world import NEWEST, fill
-from tests.review.coached import CLIP, GOAL, add_session
+from tests.review.coached import CLIP, GOAL, add_session, moments, noted
 from tests.review.conftest import JUDGING, SECRET, People, add_people
 from tests.review.test_injection import HOSTILE, dangers
 
@@ -46,19 +47,6 @@ def kept(store: Store, keep: Callable[..., int]) -> int:
 
 def post(client: TestClient, path: str, **form: str) -> int:
     return client.post(path, data=form, follow_redirects=False).status_code
-
-
-def noted(store: Store, action: str) -> list[tuple[str, str | None]]:
-    with store.read() as session:
-        rows = select(AuditRow.what, AuditRow.call_id).where(AuditRow.action == action)
-        return list(session.execute(rows.order_by(AuditRow.id)).tuples())
-
-
-def moments(store: Store, number: int) -> dict[str, int]:
-    with store.read() as session:
-        found = find_session(session, number)
-    assert found is not None
-    return {moment.kind: moment.number for moment in found.moments}
 
 
 @pytest.mark.parametrize("name", ["admin", "qa", "supervisor", "agent"])
@@ -223,37 +211,6 @@ def test_for_an_agent_without_account_the_coach_notes_that_they_agreed(
     assert "Agreed on" in coach.get(f"/coaching/{number}").text
 
 
-def test_consent_is_given_and_taken_back_with_what_was_shown(
-    as_: Client, store: Store, keep: Callable[..., int], settings: Settings
-) -> None:
-    """The agent here is ag-1; a session of ag-2 shows a moment of theirs."""
-    agent = as_("agent")
-    assert "Take it back" not in agent.get("/account").text
-    assert post(agent, "/account/consent", given="true") == 303
-    assert "Take it back" in agent.get("/account").text
-    mine, theirs = keep("mine-call"), keep("theirs", team="billing")
-    number, _ = add_session(store, theirs, "ag-2", "billing", "their words", colleague=mine)
-    with store.read() as session:
-        found = find_session(session, number, clips=True)
-    assert found is not None
-    written = write_page(found, settings)
-    assert "line of somebody" in written.read_text()
-    answer = agent.post("/account/consent", data={"given": "false", "csrf": ""})
-    assert "gone from 1 session" in answer.text
-    with store.read() as session:
-        assert consent_of(session, "ag-1") is None
-    assert "well" not in moments(store, number)
-    assert "missed" in moments(store, number)
-    assert "line of somebody" not in written.read_text()
-    assert "their words" in written.read_text()
-    assert [what for what, _ in noted(store, "change")] == ["gave consent", "withdrew consent"]
-
-
-@pytest.mark.parametrize("name", ["admin", "supervisor"])
-def test_nobody_else_is_asked_for_consent(as_: Client, name: str) -> None:
-    assert "/account/consent" not in as_(name).get("/account").text
-
-
 def test_the_file_is_an_export_and_holds_no_markup_of_others(
     as_: Client, store: Store, keep: Callable[..., int]
 ) -> None:
@@ -277,6 +234,57 @@ def test_deleting_a_session_deletes_its_clips_and_files(
     assert not written.exists()
     with store.read() as session:
         assert session.scalars(select(CoachingMomentRow)).all() == []
+
+
+def test_a_session_that_shows_a_call_under_legal_hold_stays(
+    as_: Client, kept: int, store: Store, settings: Settings
+) -> None:
+    with store.write() as session:
+        found = find_session(session, kept, clips=True)
+        assert found is not None
+        hold_calls(session, [found.of("missed")[0].call], "claim 17", "Ada")
+    written = write_page(found, settings)
+    coach = as_("supervisor")
+    for answer in (
+        coach.post(f"/coaching/{kept}/remove"),
+        coach.delete(f"/api/coaching/{kept}"),
+    ):
+        assert answer.status_code == 400
+        assert "own-call: under legal hold" in answer.text
+        assert "claim 17" in answer.text
+    assert written.exists()
+    assert coach.get(f"/coaching/{kept}").status_code == 200
+
+
+def test_sessions_over_the_same_days_are_told_apart_in_the_list(
+    as_: Client, store: Store, keep: Callable[..., int]
+) -> None:
+    call, built = keep(), {}
+    for day in (3, 9):
+        number, _ = add_session(store, call, "ag-1", "returns", "x")
+        built[number] = f"no. {number}, built <time"
+        with store.write() as session:
+            session.get_one(CoachingSessionRow, number).created_at = datetime(2026, 6, day)
+    coach = as_("supervisor")
+    page = coach.get("/coaching").text
+    assert all(told in page for told in built.values())
+    assert "3 Jun 2026" in page
+    assert "9 Jun 2026" in page
+    lines = coach.get("/api/coaching").json()["sessions"]
+    told = {line["number"]: line["created_at"][:10] for line in lines}
+    assert list(told.values()) == ["2026-06-09", "2026-06-03"]
+
+
+def test_a_page_says_that_the_words_of_calls_are_deleted(
+    as_: Client, kept: int, store: Store
+) -> None:
+    gone = "The words of 12 calls were deleted"
+    assert gone not in as_("agent").get(f"/coaching/{kept}").text
+    with store.write() as session:
+        row = session.get_one(CoachingSessionRow, kept)
+        plan = replace(PLAN.validate_json(row.plan_json), wordless=12)
+        row.plan_json = PLAN.dump_json(plan).decode()
+    assert gone in as_("agent").get(f"/coaching/{kept}").text
 
 
 def test_from_a_flag_to_a_session(as_: Client, store: Store) -> None:

@@ -97,6 +97,7 @@ OF_AGENTS = (
     *DISPUTING,
     r"POST (/api)?/coaching/\{number\}/agree",
     r"POST /account/consent",
+    r".* /api/coaching/consent",
 )
 COACHING = (
     r"(POST|PUT|DELETE) (/api)?/coaching(/\{number\}(/(words|hold|agreed|remove))?)?",
@@ -127,6 +128,7 @@ IN_PERSON = (
     r"POST /sign-out",
     r".* /account(/.*)?",
     r".* /api/tokens(/.*)?",
+    r".* /api/coaching/consent",
     *REVEALING,
 )
 """What no key may do, whatever its scopes."""

@@ -1,4 +1,4 @@
-"""The API of coaching: sessions, their moments and sound, flagged calls."""
+"""The API of coaching: sessions, their moments and sound, flagged calls, an agent's consent."""
 
 from typing import Any
 
@@ -16,6 +16,7 @@ from pipeline.review.routes.coaching_forms import (
     Agreeing,
     Building,
     Built,
+    ConsentForm,
     EffectForm,
     FlaggedPageForm,
     LineForm,
@@ -54,6 +55,26 @@ def new_session(request: Request, person: Coach, body: Building) -> Built:
     """Builds a session of an agent over the calls of some days, sound and all."""
     number = pages.build(request, person, body.agent_id, body.since, body.until)
     return Built(number=number)
+
+
+@router.get("/consent")
+def show_consent(request: Request, person: pages.ConsentingAgent) -> ConsentForm:
+    """Whether one lets colleagues hear where one did well."""
+    return _consent(request, person)
+
+
+@router.post("/consent")
+def give_consent(request: Request, person: pages.ConsentingAgent) -> ConsentForm:
+    """Lets colleagues hear, without a name, moments in which one did well."""
+    coaching.change_consent(site_of(request), person, True)
+    return _consent(request, person)
+
+
+@router.delete("/consent")
+def withdraw_consent(request: Request, person: pages.ConsentingAgent) -> ConsentForm:
+    """Takes it back: such moments are deleted from the sessions of others."""
+    lost = coaching.change_consent(site_of(request), person, False)
+    return _consent(request, person, lost)
 
 
 @router.get("/{number}")
@@ -110,6 +131,10 @@ def agree_to_session(
 def remove_session(request: Request, person: Coach, number: Number) -> None:
     """Deletes a session with its moments and the files written of it."""
     pages.remove(request, person, number)
+
+
+def _consent(request: Request, person: Person, lost: int = 0) -> ConsentForm:
+    return ConsentForm(given_at=coaching.own_consent(site_of(request), person), lost=lost)
 
 
 def _form(request: Request, person: Person, number: int) -> SessionForm:

@@ -108,6 +108,16 @@ class SessionForm(Form):
     effects: tuple[EffectForm, ...]
 
 
+class ConsentForm(Form):
+    """Whether colleagues may hear moments in which the agent did well: since when; null: not.
+
+    ``lost``: from how many sessions of others moments are gone, now that it is taken back.
+    """
+
+    given_at: Utc | None
+    lost: int = 0
+
+
 class FlaggedLineForm(Form):
     """A call that a rule points at."""
 
