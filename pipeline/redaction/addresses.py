@@ -5,6 +5,13 @@ from collections.abc import Sequence
 
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
+from pipeline.redaction.house_numbers import (
+    LEAST_SURE_DIGITS,
+    MOST_HOUSE_DIGITS,
+    measures,
+    put_right,
+    said_again,
+)
 from pipeline.redaction.model_words import likely_words
 from pipeline.redaction.spoken import Run
 from pipeline.redaction.words import Words
@@ -19,16 +26,12 @@ TOWN_STEPS = 5
 """A town alone is an address only so near to what asks for one."""
 SHORT_STEPS = 7
 """One or two digits are a house number only so near to what says so."""
-LEAST_SURE_DIGITS = 3
-MOST_HOUSE_DIGITS = 5
 POSTCODE_LENGTHS = range(5, 8)
 """Of postcodes with letters in them."""
 ASKED_WORDS = 3
 """A question asks for what it names so near its end."""
 MOST_ANSWERED = 5
 """Words of an address that is all of an answer."""
-MOST_PUTTING_RIGHT = 12
-"""Words of a turn that puts a house number right."""
 SHORTENED = 3
 """Letters of a word that is cut short with a full stop."""
 MOST_GAP = 2
@@ -56,8 +59,8 @@ def find_addresses(views: Sequence[View], words: Words) -> list[Found]:
         found.extend(_by_model(views, view, words))
         found.extend(_by_cue(views, view, words))
         found.extend(_by_answer(views, view, words))
-        found.extend(_put_right(view, found, words))
-    return found
+        found.extend(put_right(views, view, found, words))
+    return [*found, *said_again(views, found, words)]
 
 
 def _by_postcode(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -128,39 +131,23 @@ def _by_street_name(views: Sequence[View], view: View, words: Words) -> list[Fou
         nearest = next(
             ((s, kind) for s, kind in near_cues(views, view, at - 1, at) if kind != "ending"), None
         )
-        if nearest is None or nearest[1] != "address" or nearest[0] > NEAR_STEPS:
+        about = nearest is not None and nearest[1] == "address" and nearest[0] <= NEAR_STEPS
+        after = view.tokens[at + 1].lower if at + 1 < len(view.tokens) else ""
+        housed = _follows_house(view, at - 1, words) and after not in words.premises
+        if not about and not housed:
             continue
         first, last = _with_places(view, at - 1, at, words)
         found.append(Found("address", view.number, view.tokens[first].start, view.tokens[last].end))
     return found
 
 
-def _put_right(view: View, found: Sequence[Found], words: Words) -> list[Found]:
-    """House numbers that are put right after an address: "It's seventeen, not seventy-seven"."""
-    turns = {one.turn for one in found}
-    if len(view.tokens) > MOST_PUTTING_RIGHT or not turns & {view.number - 1, view.number - 2}:
-        return []
-    if not any(token.lower in words.denies for token in view.tokens):
-        return []
-    return [
-        Found("address", view.number, run.start, run.end)
-        for run in view.runs
-        if 0 < len(run.digits) <= MOST_HOUSE_DIGITS and not _measures(view, run, words)
-    ]
-
-
-def _measures(view: View, run: Run, words: Words) -> bool:
-    following = view.tokens[run.last + 1].lower if run.last + 1 < len(view.tokens) else ""
-    before = view.tokens[run.first - 1].lower if run.first else ""
-    return (
-        following in words.units
-        or before in words.before_counts
-        or view.text[run.start - 1 : run.start] in words.money
-        or any(
-            token.lower in words.units and len(token.text) > 1
-            for token in view.tokens[run.first : run.last + 1]
-        )
-    )
+def _follows_house(view: View, at: int, words: Words) -> bool:
+    """Whether a house with a name stands before a street: "Rose Cottage, Back Lane"."""
+    if not at:
+        return False
+    house, street = view.tokens[at - 1], view.tokens[at]
+    between = view.text[house.end : street.start]
+    return house.text.istitle() and house.lower in words.houses and between == ", "
 
 
 def _by_street(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -172,7 +159,14 @@ def _by_street(views: Sequence[View], view: View, words: Words) -> list[Found]:
             continue
         for at in range(run.last + 2, min(run.last + 5, len(view.tokens))):
             name = view.tokens[run.last + 1 : at + 1]
-            if any(not token.text[0].isalpha() or token.lower in words.units for token in name):
+            # "3 Business Park": in capitals it is no unit.
+            if any(
+                not token.text[0].isalpha()
+                or (token.lower in words.units and not token.text.istitle())
+                for token in name
+            ):
+                break
+            if re.search(r"[?!]", view.text[run.end : name[-1].start]):
                 break
             if cased and not all(token.text[0].isupper() for token in name):
                 break
@@ -204,6 +198,8 @@ def _with_town(views: Sequence[View], view: View, last: int, words: Words) -> in
 def _with_places(view: View, first: int, last: int, words: Words) -> tuple[int, int]:
     """With the words around it that are written as names or numbers, within the sentence."""
     if not any(c.isupper() for c in view.text):
+        while first and view.tokens[first - 1].lower in words.dwellings:
+            first -= 1
         return first, last
     numbers = {n for run in view.runs if run.digits for n in range(run.first, run.last + 1)}
 
@@ -256,7 +252,7 @@ def _by_cue(views: Sequence[View], view: View, words: Words) -> list[Found]:
         digits = len(run.digits)
         coded = len(run.value) in POSTCODE_LENGTHS and digits < len(run.value)
         near = LONG_STEPS if digits >= LEAST_SURE_DIGITS or coded else SHORT_STEPS
-        measured = _measures(view, run, words)
+        measured = measures(view, run, words)
         if digits < LEAST_SURE_DIGITS and not coded and not _is_said_alone(view, run, words):
             continue
         if 0 < digits <= 9 and len(run.value) <= 10 and cues[0][0] <= near and not measured:
@@ -287,6 +283,9 @@ def _by_model(views: Sequence[View], view: View, words: Words) -> list[Found]:
     for at in range(len(lower)):
         shares = likely[at]
         place = sum(shares[g] for g in ("building", "street", "secondary", "city", "state", "zip"))
+        # Streets are named after persons: "malone park".
+        if at + 1 < len(lower) and lower[at + 1] in words.streets:
+            place += shares["name"]
         parts.append(place >= LIKELY)
     found = []
     at = 0

@@ -49,7 +49,9 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
             ):
                 found.append(Found("card", view.number, start, end))
                 continue
-            if first and not month and numbers == 1 and view.tokens[first - 1].lower in words.ages:
+            before = view.tokens[first - 1].lower if first else ""
+            exact = view.tokens[first].lower == "the"  # "it should be the second"
+            if not month and numbers == 1 and before in words.ages and not exact:
                 continue
             steps = next((steps for steps, kind in cues if kind == "birth_date"), None)
             nearer = [other for s, other in cues if steps is not None and s < steps]
@@ -68,7 +70,7 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
             whole = numbers >= 2 or month
             put_right = again and len(view.tokens) <= MOST_PUTTING_RIGHT and not nearer
             if (
-                (about and whole)
+                (about and (whole or (_answers(views, view, first, last, words) and not one_word)))
                 or (again and whole and not nearer)
                 or (again and about and _stands_alone(view, last) and not one_word)
                 or (put_right and _stands_alone(view, last) and not one_word)
@@ -116,6 +118,8 @@ def _dates(view: View, words: Words) -> list[tuple[int, int, int, bool]]:
             elif lower[here] not in words.date_joins:
                 break
             here += 1
+        if " ".join(lower[last + 1 : last + 3]) in words.date_tails:
+            last += 2
         first = at
         if first and lower[first - 1] == "the":
             first -= 1
@@ -134,6 +138,19 @@ def _is_whole_turn(view: View) -> bool:
         and len(run.pieces) >= 3
         and _WHOLE.match(run.value) is not None
         and any(piece.amount or len(piece.value) in (2, 4) for piece in run.pieces)
+    )
+
+
+def _answers(views: Sequence[View], view: View, first: int, last: int, words: Words) -> bool:
+    """Whether a number is all of an answer to who asks for a birth: "The year?" "Eighty-eight."."""
+    before = views[view.number - 1] if view.number else None
+    said = [*view.tokens[:first], *view.tokens[last + 1 :]]
+    return (
+        before is not None
+        and before.turn.role != view.turn.role
+        and before.cues[-1:] != ()
+        and before.cues[-1].kind == "birth_date"
+        and all(token.lower in words.fills for token in said)
     )
 
 

@@ -29,7 +29,7 @@ REACH_TURNS = 3
 
 
 _OWNS = {"the", "my", "our", "your", "his", "her", "their"}
-_PLACES = {"on", "of", "off", "from"}
+_PLACES = {"on", "of", "off", "from", "for"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,15 +130,17 @@ def _within_letters(tokens: Sequence[Token], at: int, length: int, words: Words)
 
 def _is_place(lower: Sequence[str], at: int, meaning: str, cues: Sequence[CueWord]) -> bool:
     """Whether words say where a number is printed: "your account number on the invoice"."""
-    owned = at > 1 and lower[at - 1] in _OWNS
-    if not (owned and lower[at - 2] in _PLACES) and lower[at] not in _PLACES:
+    # "On the invoice", "for the travel claim".
+    owned = any(at > n and lower[at - n] in _OWNS and lower[at - n - 1] in _PLACES for n in (1, 2))
+    if not owned and lower[at] not in _PLACES:
         return False
     before = [cue for cue in cues if not cue.weak and cue.kind != "ending"][-1:]
     if not before:
-        return False
+        return meaning == "harmless?" and owned  # "it's on the bill"
     if meaning == "harmless":
         apart = at - before[0].last
-        return before[0].kind != "harmless" and apart <= 2 * PRINTED_STEPS and owned
+        # Vouchers expire as cards do.
+        return before[0].kind not in ("harmless", "expiry") and apart <= 2 * PRINTED_STEPS and owned
     return before[0].kind == "harmless" and at - before[0].last <= PRINTED_STEPS - 2
 
 

@@ -252,9 +252,9 @@ def _may_go_on(parts: Sequence[tuple[View, Run]], view: View, run: Run, words: W
     )
 
 
-def _nearly(one: str, other: str) -> bool:
-    """Whether two numbers differ in a digit or two, as if misheard."""
-    if len(one) != len(other) or len(one) <= SAME_DIGITS:
+def nearly(one: str, other: str, least: int = SAME_DIGITS) -> bool:
+    """Whether two numbers of more than ``least`` digits differ in one or two, as if misheard."""
+    if len(one) != len(other) or len(one) <= least:
         return False
     return sum(a != b for a, b in zip(one, other, strict=True)) <= MOST_MISHEARD
 
@@ -270,7 +270,7 @@ def _same_again(
             same = (
                 len(known) >= SAME_DIGITS
                 and len(run.digits) >= SAME_DIGITS
-                and (run.digits in known or known in run.digits or _nearly(run.digits, known))
+                and (run.digits in known or known in run.digits or nearly(run.digits, known))
             )
             if same or _starts_falsely(view, run, other, earlier, words):
                 again.append((kind, view, run))

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Sequence
 
-from pipeline.redaction.context import SHORT_TURN_WORDS, View, near_cues
+from pipeline.redaction.context import SHORT_TURN_WORDS, View
 from pipeline.redaction.found import Found
 from pipeline.redaction.model_words import likely_words
 from pipeline.redaction.rampart import GROUPS, label
+from pipeline.redaction.spelt_names import as_spelt, asks_name, spelt_names
 from pipeline.redaction.spoken import Token
 from pipeline.redaction.words import Words
 
@@ -21,14 +22,14 @@ LIKELY_PROBED = 0.8
 """After "my name is": the model takes nouns and names for names then, but no adjectives."""
 GREETING_WORDS = 5
 """Words from the beginning in which "it's" introduces a speaker."""
+ANSWERING_WORDS = 3
+"""Words from the beginning in which a name answers who asks for one, however long it goes on."""
 NAMED_WORDS = 14
 """So near before, the word "name" says that a name is meant."""
 MOST_NAMES = 4
 """Words of a name that is all of an answer."""
 MOST_RESTS = 1
 """Words beside it: "Padraig Nee, madam"."""
-SPELT_LETTERS = 4
-"""So many letters in a row spell a name, where nothing speaks of an order or the like."""
 LONGEST_TITLE = 4
 """Letters of a title with a full stop: "Prof."."""
 SHORTEST_AGAIN = 3
@@ -42,7 +43,7 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
     for view in views:
         cased = any(c.isupper() for c in view.text)
         likely = likely_words(views, view)
-        asked = view.number > 0 and _asks_name(views[view.number - 1], words)
+        asked = view.number > 0 and asks_name(views[view.number - 1], words)
         others = _others_names(view, words)
         chosen = [
             n
@@ -52,9 +53,9 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
         if asked and cased:
             chosen = sorted({*chosen, *_whole_answer(view, others, words)})
         found.extend((view, n) for n in _with_neighbours(view, chosen, likely, words))
-        spelt.extend(_spelt(views, view, asked, words))
+        spelt.extend(spelt_names(views, view, asked, words))
         found.extend(_initials(view, words))
-    found.extend(_of_spelt(views, spelt))
+    found.extend(as_spelt(views, spelt))
     known = {view.tokens[n].lower.removesuffix("'s") for view, n in found}
     found.extend(_again(views, known, {(v.number, n) for v, n in found}, words))
     for view in views:
@@ -69,7 +70,7 @@ def _is_name(
     if not token.text[0].isalpha() or any(c.isdigit() for c in token.text) or len(bare) < 2:
         return False
     capital = token.text[0].isupper()
-    surely = _before(view, n, words.introduces_surely) or _after_kin(view, n, words)
+    surely = _before(view, n, words.introduces_surely, words) or _after_kin(view, n, words)
     if token.text.startswith(("I'", "I’")):
         return False
     numbers = words.numbers
@@ -77,25 +78,30 @@ def _is_name(
         return False
     if bare in words.ordinals or bare in words.numbers.letter_names or _is_no_word(view, n, words):
         return False
-    if bare in words.no_names and not (surely and likely >= LIKELY_CAPITAL):
+    if {bare, token.lower} & words.no_names and not (surely and likely >= LIKELY_CAPITAL):
         return False
     if bare in words.also_names and not (surely or asked):
-        greeted = _before(view, n, words.introduces_also) and likely >= LIKELY_PLAIN
+        greeted = _before(view, n, words.introduces_also, words) and likely >= LIKELY_PLAIN
         if not greeted and not _names_here(view, n, words):
             return False
     starts = n == 0 or bool(re.search(r"[.?!:]\s*$", view.text[: token.start].rstrip(" \"'“‘")))
     if not cased and _introduces_self(view, n, words):
         return True
-    if not cased and n and view.tokens[n - 1].lower in words.determiners:
+    before = view.tokens[n - 1].lower if n else ""
+    if (not cased and before in words.determiners) or (
+        before in words.before_places and not surely
+    ):
         return False
     if cased and not capital:
         return likely >= LIKELY_ODD_CASE and surely
-    introduced = _before(view, n, words.introduces) or _after(view, n, words.after_name)
-    answered = asked and len(view.tokens) <= 2 * SHORT_TURN_WORDS
+    introduced = _before(view, n, words.introduces, words) or _after(view, n, words.after_name)
+    answered = asked and (len(view.tokens) <= 2 * SHORT_TURN_WORDS or n < ANSWERING_WORDS)
     named = asked or _names_here(view, n, words)
-    if named and capital and not starts and _before(view, n, words.introduces_named):
+    if named and capital and not starts and _before(view, n, words.introduces_named, words):
         return bare not in words.fills
     if surely and capital and not starts and bare not in words.fills:
+        return True
+    if capital and _pauses(view, n) and _before(view, n, words.introduces_others, words):
         return True
     if capital and (introduced or answered):
         return likely >= LIKELY_INTRODUCED
@@ -108,16 +114,29 @@ def _is_name(
     return likely >= LIKELY_PLAIN
 
 
+def _pauses(view: View, n: int) -> bool:
+    after = view.text[view.tokens[n].end :]
+    return not after or after[0] in ",.?!"
+
+
 def _introduces_self(view: View, n: int, words: Words) -> bool:
     """Whether a word without capitals stands where a speaker says who it is, and may be a name."""
     bare = view.tokens[n].lower
-    if bare in (*words.plain, *words.also_names, *words.determiners, *words.no_persons):
+    told = bare in words.word_names and _after(view, n, words.after_speakers)
+    if (
+        bare in (*words.plain, *words.also_names, *words.determiners, *words.no_persons)
+        and not told
+    ):
         return False
     if bare.endswith(tuple(words.endings_of_verbs)):
         return False
     greeted = any(token.lower in words.greetings for token in view.tokens[: min(n, GREETING_WORDS)])
-    greets = greeted and n <= GREETING_WORDS and _before(view, n, words.introduces_at_first)
-    if not greets and not _before(view, n, words.introduces_anywhere):
+    greets = (
+        (greeted or (view.turn.role == "agent" and _after(view, n, words.after_speakers)))
+        and n <= GREETING_WORDS
+        and _before(view, n, words.introduces_at_first, words)
+    )
+    if not greets and not _before(view, n, words.introduces_anywhere, words):
         return False
     if not any(
         m + 1 >= len(view.tokens) or _after(view, m, words.after_introduced) for m in (n, n + 1)
@@ -166,8 +185,10 @@ def _with_neighbours(
                         else LIKELY_NEXT
                     )
                 )
-                further = further or (
-                    cased and between in (" ", "-") and _is_beside(view, at, step, words)
+                further = (
+                    further
+                    or (cased and between in (" ", "-") and _is_beside(view, at, step, words))
+                    or (step > 0 and between == "-" and token.text.isalpha())  # "Hye-jin"
                 )
                 if between.strip(" -.") or (between.strip() == "." and not (initial or step < 0)):
                     break
@@ -271,27 +292,6 @@ def _whole_answer(view: View, others: set[int], words: Words) -> list[int]:
     return written if len(written) <= MOST_NAMES and len(rest) <= MOST_RESTS else []
 
 
-def _of_spelt(views: Sequence[View], spelt: Sequence[Found]) -> list[tuple[View, int]]:
-    """The names that are spelt, as they stand beside: "Ng. N G."."""
-    found: list[tuple[View, int]] = []
-    for one in spelt:
-        letters = _letters(views[one.turn], one)
-        for view in views[max(0, one.turn - 2) : one.turn + 2]:
-            found.extend(
-                (view, n)
-                for n, token in enumerate(view.tokens)
-                if len(token.text) > 1
-                and token.lower.removesuffix("'s").replace("'", "") == letters
-                and not (view.number == one.turn and one.start <= token.start < one.end)
-            )
-    return found
-
-
-def _letters(view: View, one: Found) -> str:
-    run = next(run for run in view.runs if run.start == one.start)
-    return run.value.lower()
-
-
 def _is_beside(view: View, at: int, step: int, words: Words) -> bool:
     """Whether a word written as a name, directly beside one, is a part of it: "Art Delgado"."""
     token = view.tokens[at]
@@ -301,14 +301,17 @@ def _is_beside(view: View, at: int, step: int, words: Words) -> bool:
     others = (*words.plain, *words.no_names, *words.company_words, *words.titles, *words.months)
     if bare in others or bare in words.numbers.digits:
         return False
-    return step > 0 or _before(view, at, words.introduces)
+    return step > 0 or _before(view, at, words.introduces, words)
 
 
-def _before(view: View, n: int, phrases: Sequence[str]) -> bool:
+def _before(view: View, n: int, phrases: Sequence[str], words: Words) -> bool:
     lower = [token.lower for token in view.tokens[max(0, n - 4) : n]]
+    while lower and lower[-1] in words.hesitations:  # "I'm, uh, Bob"
+        lower.pop()
     between = view.text[view.tokens[n - 1].end : view.tokens[n].start] if n else ""
     # "Mr. Okafor" goes on, "my name? Okafor" does not.
-    if re.search(r"[.?!]", between) and not (between[0] == "." and len(lower[-1]) <= LONGEST_TITLE):
+    shortened = between[:1] == "." and len(view.tokens[n - 1].text) <= LONGEST_TITLE
+    if re.search(r"[.?!]", between) and not shortened:
         return False
     return any(" ".join(lower[-length:]) in phrases for length in range(1, len(lower) + 1))
 
@@ -316,11 +319,6 @@ def _before(view: View, n: int, phrases: Sequence[str]) -> bool:
 def _after(view: View, n: int, phrases: Sequence[str]) -> bool:
     lower = [token.lower for token in view.tokens[n + 1 : n + 4]]
     return any(" ".join(lower[:length]) in phrases for length in range(1, len(lower) + 1))
-
-
-def _asks_name(view: View, words: Words) -> bool:
-    said = " ".join(token.lower.removesuffix("'s") for token in view.tokens[-16:])
-    return any(f" {phrase} " in f" {said} " for phrase in words.asks_name)
 
 
 def _or_another(view: View, chosen: set[int], words: Words) -> list[tuple[View, int]]:
@@ -336,35 +334,6 @@ def _or_another(view: View, chosen: set[int], words: Words) -> list[tuple[View, 
         and view.text[view.tokens[n].end : view.tokens[n + 2].start].count(".") == 0
         and view.tokens[n + 2].lower not in (*words.no_names, *words.also_names)
     ]
-
-
-def _spelt(views: Sequence[View], view: View, asked: bool, words: Words) -> list[Found]:
-    """Letters that spell a name: where names are asked for or stand beside them."""
-    found = []
-    for run in view.runs:
-        letters = sum(c.isalpha() for c in run.value)
-        if letters < 2 or len(run.digits) > 0:
-            continue
-        near = " ".join(
-            token.lower.removesuffix("'s")
-            for token in view.tokens[max(0, run.first - 8) : run.first]
-        )
-        named = any(f" {phrase} " in f" {near} " for phrase in words.asks_name)
-        joined = run.value.lower()
-        said = any(
-            token.lower.replace("'", "") == joined
-            for other in views[max(0, view.number - 2) : view.number + 2]
-            for token in other.tokens
-        )
-        cues = near_cues(views, view, run.first, run.last)
-        alone = letters >= SPELT_LETTERS and not any(kind == "harmless" for _, kind in cues)
-        others = len(view.tokens) - (run.last - run.first + 1)
-        lately = others <= SHORT_TURN_WORDS // 2 and any(
-            _asks_name(other, words) for other in views[max(0, view.number - 3) : view.number]
-        )
-        if asked or named or said or alone or lately:
-            found.append(Found("name", view.number, run.start, run.end))
-    return found
 
 
 def _again(

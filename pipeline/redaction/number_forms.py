@@ -25,7 +25,7 @@ _DATE = re.compile(
 _AMOUNT = re.compile(r"\d{1,3}(?:,\d{3})*\.\d{1,2}$|\d{1,3}(?:,\d{3})+$|\d{1,2}:\d{2}")
 _WRITTEN_PHONE = re.compile(
     r"\+\s?\d[\d\s().-]{7,16}\d|\(0?\d{2,4}\)\s?\d{3,4}[\s-]?\d{3,4}|\b\d{3}[-.\s]\d{3}[-.\s]\d{4}\b"
-    r"|\b0\d{2,4}[\s-]\d{3,4}[\s-]\d{3,4}\b|\b0\d{4}\s\d{6}\b|\b0[78]\d{8,9}\b"
+    r"|\b0\d{2,4}[\s-]\d{3,4}[\s-]\d{3,4}\b|\b0\d{4}\s\d{6}\b|\b0[1-9]\d{8,9}\b"
 )
 # Forms of national ids that nothing else has: US SSN, UK National Insurance, Indian PAN.
 _ID_FORMS = (
@@ -64,7 +64,10 @@ def by_form(view: View, run: Run) -> Kind | None:
         return "id"
     before = view.text[max(0, run.start - 3) : run.start]
     written = before[before.rfind(" ") + 1 :] + text
-    if len(digits) == len(value) and _WRITTEN_PHONE.search(written) and _possible_phone(written):
+    if len(digits) == len(value) and any(
+        _WRITTEN_PHONE.search(one) and _possible_phone(one)
+        for one in (written, "-".join(run.groups), digits)
+    ):
         return "phone"
     return None
 

@@ -63,12 +63,14 @@ def _start(view: View, run: Run) -> int:
 def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -> Kind | None:
     said = [pair for pair in near_cues(views, view, run.first, run.last) if pair[0] <= FAR_STEPS]
     against = said and said[0][1] == "harmless" and said[0][0] <= NEAR_STEPS
+    if len(run.digits) >= SAME_DIGITS and run.digits in harmless:
+        return None
     form = by_form(view, run)
-    if form is not None and not against:
+    # Ids are read in the groups of telephone numbers too.
+    named = said and said[0][1] == "id"
+    if form is not None and not against and not (named and form == "phone"):
         return form
     if len(run.digits) == 0:
-        return None
-    if len(run.digits) >= SAME_DIGITS and run.digits in harmless:
         return None
     part = any(kind == "ending" and steps <= FAR_STEPS // 2 for steps, kind in said)
     said_harmless = any(kind == "harmless" for _, kind in said)

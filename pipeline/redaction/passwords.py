@@ -34,6 +34,12 @@ _SETS = re.compile(
     re.IGNORECASE,
 )
 """What is told after "I changed it to", where a secret is talked about."""
+_CHOOSES = re.compile(
+    r"\b(?:(?:can|could) (?:I|we) (?:have|use|make it|go with)"
+    r"|(?:let's|I'll|we'll) (?:use|say|make it|go with))\s+(?!(?:it|that|this|my|a|the)\b)",
+    re.IGNORECASE,
+)
+"""So a customer who is asked says what a secret shall be."""
 _TELLS = re.compile(
     r"(?:\s+[\w']+){0,5}?[\s,:]*"
     r"(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)[\s,:]+",
@@ -61,8 +67,9 @@ def find_passwords(views: Sequence[View], words: Words) -> list[Found]:
         before = views[view.number - 1] if view.number else None
         answers = before is not None and before.turn.role != view.turn.role != "agent"
         if before is not None and answers and _asks(before, words):
-            found.extend(_told(view, 0, words))
-            found.extend(_parts(before, view, words))
+            found.extend(_parts(before, view, words) or _told(view, 0, words))
+            for chooses in _CHOOSES.finditer(view.text):
+                found.extend(_told(view, chooses.end(), words))
     return [*found, *_again(views, found, words)]
 
 

@@ -199,7 +199,7 @@ def _read_single(tokens: Sequence[Token], at: int, words: NumberWords) -> Piece 
         and token.lower not in words.not_letters
         and (
             (at > 0 and _has_digit(tokens[at - 1], words))
-            or (at + 1 < len(tokens) and _is_digits(tokens[at + 1], words))
+            or _digits_follow(tokens, at, words)
             or _begins(tokens, at, words)
         )
     ):
@@ -228,9 +228,15 @@ def _is_unspaced(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
     none = (*words.not_letters, *words.abbreviations)
     if not _NO_WORD.match(token.lower) or token.lower in none:
         return False
-    return (before is not None and _is_digits(before, words)) or (
-        after is not None and _is_digits(after, words)
-    )
+    return (before is not None and _is_digits(before, words)) or _digits_follow(tokens, at, words)
+
+
+def _digits_follow(tokens: Sequence[Token], at: int, words: NumberWords) -> bool:
+    """Whether a word stands before digits, or before a "double" and a digit."""
+    following = tokens[at + 1 : at + 3]
+    if following and following[0].lower in words.repeats:
+        following = following[1:]
+    return bool(following) and _is_digits(following[0], words)
 
 
 def _is_digits(token: Token, words: NumberWords) -> bool:

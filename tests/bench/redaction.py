@@ -8,8 +8,8 @@ whatever kind: what matters is that it is hidden. A found stretch is right where
 
 from __future__ import annotations
 
+import argparse
 import re
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -129,11 +129,13 @@ def table(figures: Figures) -> str:
 
 
 def main() -> None:
-    names = [word for word in sys.argv[1:] if not word.startswith("--")]
-    paths = [Path(name) for name in names] or sorted(UTTERANCES.glob("*.txt"))
-    figures = measure(paths)
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.redaction")
+    parser.add_argument("files", nargs="*", type=Path, help="of marked excerpts; without: all")
+    parser.add_argument("--errors", action="store_true", help="show what is missed or wrong")
+    asked = parser.parse_args()
+    figures = measure(asked.files or sorted(UTTERANCES.glob("*.txt")))
     print(table(figures))
-    if "--errors" in sys.argv:
+    if asked.errors:
         print(*figures.errors, sep="\n")
 
 

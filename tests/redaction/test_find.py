@@ -25,6 +25,16 @@ def shown(*said: str, language: str = "en") -> str:
             "Call me on oh seven seven double oh, nine hundred, one two three.",
             "Call me on [phone].",
         ),
+        ("Ring 07911 dash 204 dash 551 about order 77120.", "Ring [phone] about order 77120."),
+        (
+            "The line with the fault on it is oh one two one four nine six oh one double eight.",
+            "The line with the fault on it is [phone].",
+        ),
+        (
+            "They want my NHS number for the travel claim, 485 777 3456.",
+            "They want my NHS number for the travel claim, [id].",
+        ),
+        ("Irish passport, LK double two oh nine seven one.", "Irish passport, [id]."),
         ("Write to j.smith@example.com please.", "Write to [email] please."),
         ("It's john dot smith at gmail dot com.", "It's [email]."),
         ("I live at 42 Elm Street, Springfield.", "I live at [address]."),
@@ -129,12 +139,33 @@ def test_a_card_number_over_several_turns():
         (("And the street?", "Mill Rise."), "[address]."),
         (("postcode", "bt seven one nn"), "[address]"),
         (("Who am I speaking with?", "Padraig Nee."), "[name]."),
+        (("Who am I talking to?", "Tam, and I'm ringing for my dad who can't hear well."), None),
+        # Secrets that are chosen, and years alone.
+        (
+            ("Which memorable word would you like?", "Can we use lighthouse?"),
+            "Can we use [secret]?",
+        ),
+        (("What year were you born?", "Uh, seventy-three."), "Uh, [birth date]."),
+        (("Date of birth?", "The 9th of June 1981. No, it should be the tenth."), None),
+        # Addresses that are said again.
+        (("I've 2240 Alder Court here.", "Yes, twenty-two forty."), "Yes, [address]."),
+        (("So 14 Beech Avenue, Perth?", "Yes, number fourteen."), "Yes, number [address]."),
+        (("It's Primrose Cottage, Duck Lane.", "Primrose Cottage?"), "[address]?"),
     ],
 )
 def test_found_by_what_was_said_before(said, expected):
     last = shown(*said).split(" | ")[-1]
     if expected is None:
-        hidden = ("Seven oh", "dimitri", "Biscuit", "Tibbs", "seventeen", "twenty-first")
+        hidden = (
+            "Seven oh",
+            "dimitri",
+            "Biscuit",
+            "Tibbs",
+            "seventeen",
+            "twenty-first",
+            "Tam",
+            "tenth",
+        )
         assert not any(word in last for word in hidden), last
     else:
         assert last == expected
@@ -170,6 +201,10 @@ def test_a_name_comes_again():
         "The limit is two thousand five hundred dollars, and it was sixty-one pounds forty.",
         "hi its cancelled again and its raining here",
         "St Brendan's Primary School, please, at number one in the queue.",
+        "Your confirmation number is zero one six one, four four nine, two eight eight seven.",
+        "Of course, one second. Wendy's has it, or the one in Chelmsford.",
+        "The expiry on the voucher? It says thirty-first of December.",
+        "Your case is with the Farm House, Mill Lane branch.",
     ],
 )
 def test_harmless(text):

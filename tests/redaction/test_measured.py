@@ -1,7 +1,7 @@
 """What the finder reached on the marked excerpts, it goes on reaching.
 
-w1 to w5, w7 and w8 were read while it was made. HELD_BACK are files of two other writers that were
-measured once, when it was done.
+w1 to w10 were read while it was made. HELD_BACK are files of two other writers, measured once, when
+it was done: whoever reads them must let new ones be written.
 """
 
 import re
@@ -18,14 +18,14 @@ SEEN = {
     "address": 0.97, "name": 0.96, "birth_date": 0.97, "secret": 0.955,
 }  # fmt: skip
 HELD_BACK = {
-    "card": 0.95, "cvv": 0.95, "account": 0.95, "id": 0.95, "phone": 0.92, "email": 0.95,
-    "address": 0.94, "name": 0.92, "birth_date": 0.90, "secret": 0.95,
+    "card": 0.97, "cvv": 0.90, "account": 0.96, "id": 0.93, "phone": 0.97, "email": 0.94,
+    "address": 0.86, "name": 0.94, "birth_date": 0.86, "secret": 0.75,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("files", "recall", "precision"),
-    [(r"w([1-5]|7|8)-", SEEN, 0.97), (r"w(9|10)-", HELD_BACK, 0.95)],
+    [(r"w([1-9]|10)-", SEEN, 0.97), (r"w(11|12)-", HELD_BACK, 0.93)],
 )
 def test_measured(files, recall, precision):
     paths = sorted(UTTERANCES.glob("*.txt"))
