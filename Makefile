@@ -1,4 +1,4 @@
-# make install | demo | test | check | bench | train | lock. Everything lives in .venv; nothing else is touched.
+# make install | demo | test | check | bench | bench-speed | train | lock. Everything lives in .venv; nothing else is touched.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 UV     := uv==0.13.9
 
-.PHONY: install demo test check bench train format lock clean
+.PHONY: install demo test check bench bench-speed train format lock clean
 
 install: $(STAMP)
 
@@ -41,6 +41,14 @@ SPEECH ?= samples
 bench: install
 	$(BIN)/python -m tests.bench --calls $(CALLS) --seed $(SEED) --speech "$(SPEECH)" \
 	    $(if $(OUT),--out "$(OUT)")
+
+# Our paths beside the bare recogniser and what others made, half an hour. whisperX and senko come
+# into an environment of their own; what cannot be had (or run: whisperX needs ffmpeg) is left out.
+OTHERS := .venv-others
+bench-speed: install
+	test -d $(OTHERS) || $(PYTHON) -m venv $(OTHERS)
+	-$(BIN)/uv pip install --quiet --python $(OTHERS)/bin/python whisperx senko librosa
+	$(BIN)/python -m tests.bench.speed --others $(OTHERS) $(FILES)
 
 # Learns the tagger of dialogue moves anew (half an hour); writes into rubrics/cues/en.
 train: install

@@ -31,8 +31,21 @@ VAD_ONSET, VAD_KEEP = 0.3, 0.1
 loses up to 97 % of a quiet or clipped telephone voice; at 0.1 the development channels keep 96-99 %
 of their speech while hold music stays below 0.1 nearly always."""
 
-VAD_BLOCK_S, VAD_LEAD_S = 600.0, 10.0
-"""Silero listens to so much at a time, and into each block with this much before it."""
+
+@dataclass(frozen=True, slots=True)
+class _Memory:
+    """Silero hears a block at a time, and what leads up to it; then it begins anew. In seconds."""
+
+    block_s: float
+    lead_s: float
+
+
+LONG_MEMORY, SHORT_MEMORY = _Memory(600.0, 10.0), _Memory(8.0, 1.0)
+"""Silero remembers. After half a minute of hold music it may take a soft voice for nothing (0.0
+where it says 0.5 by itself) for minutes on end, and without a past it misses a word now and then.
+So it listens both ways and the higher probability counts: of 14 development calls 99.0 % of the
+time under words is heard, 98.9 % with the long memory alone, and no more of the music and noise.
+"""
 
 HIGH_VOICE_STRETCH = 1.5
 HIGH_VOICE_WEIGHT = 0.85
@@ -143,33 +156,40 @@ def band_level_db(samples: np.ndarray) -> np.ndarray:
 
 def _voice_probability(samples: np.ndarray, frames: int) -> np.ndarray:
     """Silero's speech probability for each 10 ms frame, for usual and high voices. (frames,)"""
+    usual = [_silero(samples, frames, memory) for memory in (LONG_MEMORY, SHORT_MEMORY)]
+    high = _silero(samples, frames, SHORT_MEMORY, stretch=HIGH_VOICE_STRETCH)
+    return np.maximum.reduce([*usual, HIGH_VOICE_WEIGHT * high])
+
+
+def _silero(samples: np.ndarray, frames: int, memory: _Memory, stretch: float = 1.0) -> np.ndarray:
+    """Silero's speech probability for each 10 ms frame, of the sound played slower. (frames,)"""
     from scipy.signal import resample_poly
 
     found = np.zeros(frames)
-    size, lead = round(VAD_BLOCK_S / FRAME_S), round(VAD_LEAD_S / FRAME_S)
+    size, lead = round(memory.block_s / FRAME_S), round(memory.lead_s / FRAME_S)
     hop = round(FRAME_S * SAMPLE_RATE)
-    for at in range(0, frames, size):  # blocks bound the memory of long calls
+    for at in range(0, frames, size):
         first, last = max(0, at - lead), min(frames, at + size)
         block = samples[first * hop : last * hop if last < frames else None]
-        times = (np.arange(at, last) - first + 0.5) * FRAME_S
-        slowed = resample_poly(block, *HIGH_VOICE_STRETCH.as_integer_ratio())
-        high = _silero(slowed.astype(np.float32, copy=False), times * HIGH_VOICE_STRETCH)
-        found[at:last] = np.maximum(_silero(block, times), HIGH_VOICE_WEIGHT * high)
+        if stretch != 1.0:
+            block = resample_poly(block, *stretch.as_integer_ratio()).astype(np.float32, copy=False)
+        windows = _vad()(np.pad(block, (0, -len(block) % VAD_WINDOW))).ravel()
+        times_s = (np.arange(at, last) - first + 0.5) * FRAME_S * stretch
+        at_times = (times_s * SAMPLE_RATE / VAD_WINDOW).astype(int)
+        found[at:last] = windows[np.minimum(at_times, len(windows) - 1)]
     return found
 
 
-def _silero(samples: np.ndarray, times_s: np.ndarray) -> np.ndarray:
-    """Silero's speech probability at each time."""
+def _vad() -> Any:
     with _vad_lock:
-        windows = _vad()(np.pad(samples, (0, -len(samples) % VAD_WINDOW))).ravel()
-    return windows[np.minimum((times_s * SAMPLE_RATE / VAD_WINDOW).astype(int), len(windows) - 1)]
+        return _load_vad()
 
 
 _vad_lock = threading.Lock()
 
 
 @cache
-def _vad() -> Any:
+def _load_vad() -> Any:
     from faster_whisper.vad import get_vad_model
 
     return get_vad_model()

@@ -1,6 +1,7 @@
 """THE path of a call, top to bottom: recording -> facts -> scorecard."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         A speech model is missing or cannot run here.
     """
     recording = audio.load(path, max_duration_s=engines.settings.max_duration_s)
-    maps = [activity.listen(channel) for channel in recording.samples]
+    with ThreadPoolExecutor(len(recording.samples)) as at_once:
+        maps = list(at_once.map(activity.listen, recording.samples))
     if len(maps) == 2:
         parts = separate.by_channel(recording.samples, maps)
     else:

@@ -23,7 +23,8 @@ CONTEXT_FRAMES = 100
 class CamPlusPlus(nn.Module):
     """Voice prints; those of one voice have a high cosine similarity.
 
-    ``forward(waveform)`` takes [shape=(1, n)] at 16 kHz, at least 0.25 s, and gives [shape=(192,)].
+    ``forward(waveforms)`` takes [shape=(batch, n)] at 16 kHz, at least 0.25 s each, and gives
+    [shape=(batch, 192)].
     """
 
     def __init__(self, weights: Path):
@@ -32,9 +33,14 @@ class CamPlusPlus(nn.Module):
         self.network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
         self.eval()
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
-        return self.network((features - features.mean(dim=0))[None])[0]
+    def forward(self, waveforms: Tensor) -> Tensor:
+        return self.network(torch.stack([features_of(waveform[None]) for waveform in waveforms]))
+
+
+def features_of(waveform: Tensor) -> Tensor:
+    """What the network hears of a waveform [shape=(1, n)] at 16 kHz: shape (frames, mel bins)."""
+    features = fbank(waveform, num_mel_bins=MEL_BINS, sample_frequency=16_000, dither=0.0)
+    return features - features.mean(dim=0)
 
 
 class _Network(nn.Module):

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
+from pipeline import memory
 from pipeline.audio import load
 from pipeline.batch import Batch, Listen, score_one
 from pipeline.engines import SpeechEngines
@@ -59,6 +60,7 @@ class Crew:
 
     def __init__(self, order: Order) -> None:
         settings = order.settings
+        memory.use_in_new_processes()
         self._timeout_s = settings.call_timeout_s
         self._max_duration_s = settings.max_duration_s
         self._scorers = _Pool(settings.parallel_calls, settings.calls_per_process, order)

@@ -6,12 +6,15 @@ Only mono needs this; a stereo call is separated by its channels and never impor
 import os
 import threading
 import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import models, two_voices
+from pipeline import memory, models, two_voices
 from pipeline.audio import SAMPLE_RATE
 from pipeline.records import Span
 from pipeline.spans import Spans, intersection
@@ -30,6 +33,9 @@ SEGMENTATION_WINDOW_S = 10.0
 
 BATCH_SIZE = 8
 """Windows at once: bounds the memory of the models."""
+
+PRINTS_AT_ONCE = 16
+"""Voice prints of windows of one length taken together: bounds the memory of the models."""
 
 
 class Diarizer:
@@ -66,7 +72,7 @@ class Diarizer:
         samples : np.ndarray [shape=(n,)], float32, 16 kHz
         speech : where anybody speaks, in order of time; not empty
         """
-        with self._lock:
+        with self._lock, memory.may_run_out("the diarizer"):
             if self._engine is None:
                 self._engine = self._load()
             if isinstance(self._engine, _Bundled):
@@ -82,16 +88,18 @@ class Diarizer:
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports file durations otherwise
         import torch
 
-        torch.set_num_threads(self._threads)
         device = torch.device(self._device)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torchcodec is not needed: audio comes decoded
             from pyannote.audio import Inference, Model, Pipeline
 
             if self._model != BUNDLED:
+                torch.set_num_threads(self._threads)
                 return Pipeline.from_pretrained(self._model).to(device)
             from pipeline.campplus import CamPlusPlus
 
+            # Our threads share the work instead: the models' steps are too small to be shared.
+            torch.set_num_threads(1)
             segmentation = Inference(
                 Model.from_pretrained(models.segmentation_file()),
                 duration=SEGMENTATION_WINDOW_S,
@@ -100,24 +108,29 @@ class Diarizer:
                 batch_size=BATCH_SIZE,
                 device=device,
             )
-            return _Bundled(segmentation, CamPlusPlus(models.embedding_file()).to(device))
+            embedding = CamPlusPlus(models.embedding_file()).to(device)
+            threads = 1 if self._device == "cuda" else self._threads
+            return _Bundled(segmentation, embedding, threads)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundled:
-    """The two bundled models."""
+    """The two bundled models, and the threads that work with them."""
 
     segmentation: "Inference"
     embedding: "CamPlusPlus"
+    threads: int
 
     def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
-        found = self.segmentation(_as_file(samples))
         windows = two_voices.print_windows(speech)
-        prints = [self._voice_print(samples, window) for window in windows]
+        with ThreadPoolExecutor(self.threads) as pool:
+            segmenting = pool.submit(self.segmentation, _as_file(samples))
+            prints = self._voice_prints(samples, windows, pool)
+            found = segmenting.result()
         return two_voices.diarize(
             speech,
             windows,
-            np.array(prints),
+            prints,
             Segmentation(
                 active=found.data > 0.5,
                 starts_s=np.array([window.start for window, _ in found]),
@@ -125,14 +138,40 @@ class _Bundled:
             ),
         )
 
-    def _voice_print(self, samples: np.ndarray, window: Span) -> np.ndarray:
-        """Shape (dimension,)."""
+    def _voice_prints(
+        self, samples: np.ndarray, windows: Sequence[Span], pool: ThreadPoolExecutor
+    ) -> np.ndarray:
+        """Shape (windows, dimension)."""
+        pieces = [
+            samples[round(window.start_s * SAMPLE_RATE) : round(window.end_s * SAMPLE_RATE)]
+            for window in windows
+        ]
+        of_length: dict[int, list[int]] = defaultdict(list)
+        for number, piece in enumerate(pieces):
+            of_length[len(piece)].append(number)
+        batches = [
+            numbers[at : at + PRINTS_AT_ONCE]
+            for numbers in of_length.values()
+            for at in range(0, len(numbers), PRINTS_AT_ONCE)
+        ]
+
+        def take(numbers: list[int]) -> np.ndarray:
+            return self._prints_of(np.stack([pieces[number] for number in numbers]))
+
+        prints = {
+            number: taken
+            for numbers, found in zip(batches, pool.map(take, batches), strict=True)
+            for number, taken in zip(numbers, found, strict=True)
+        }
+        return np.array([prints[number] for number in range(len(windows))])
+
+    def _prints_of(self, pieces: np.ndarray) -> np.ndarray:
+        """Shapes: pieces (batch, n) -> (batch, dimension)."""
         import torch
 
-        start, end = round(window.start_s * SAMPLE_RATE), round(window.end_s * SAMPLE_RATE)
         with torch.inference_mode():
-            piece = torch.from_numpy(samples[None, start:end]).to(self.segmentation.device)
-            return np.asarray(self.embedding(piece).cpu())
+            found = self.embedding(torch.from_numpy(pieces).to(self.segmentation.device))
+            return np.asarray(found.cpu())
 
 
 def _as_file(samples: np.ndarray) -> dict[str, object]:

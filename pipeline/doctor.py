@@ -97,7 +97,7 @@ def _models(settings: Settings) -> Iterator[Check]:
 
 def _device(settings: Settings) -> Check:
     try:
-        from pipeline.engines import choose_device
+        from pipeline.engines import DOES_NOT_WORK, choose_device
 
         device, why = choose_device(settings.device)
     except (CallscoreError, ImportError) as error:
@@ -108,7 +108,7 @@ def _device(settings: Settings) -> Check:
         if missing:
             found += f"; {' and '.join(missing)} cannot be loaded"
         return Check("device", not missing, found, CUDA_REMEDY if missing else None)
-    return Check("device", True, found, CUDA_REMEDY if "does not work" in why else None)
+    return Check("device", True, found, CUDA_REMEDY if DOES_NOT_WORK in why else None)
 
 
 def _loads(library: str) -> bool:

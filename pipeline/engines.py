@@ -1,5 +1,6 @@
 """A process's speech engines: the device and precision they run on, loaded once and shared."""
 
+import logging
 import os
 
 from pipeline import __version__
@@ -8,6 +9,10 @@ from pipeline.errors import ModelError
 from pipeline.records import Engines
 from pipeline.settings import Settings
 from pipeline.transcribe import Transcriber
+
+log = logging.getLogger(__name__)
+
+DOES_NOT_WORK = "does not work"
 
 
 class SpeechEngines:
@@ -20,7 +25,9 @@ class SpeechEngines:
     """
 
     def __init__(self, settings: Settings):
-        device, _ = choose_device(settings.device)
+        device, why = choose_device(settings.device)
+        if DOES_NOT_WORK in why:
+            log.warning("%s; the speech models run on the CPU: run callscore doctor", why)
         threads = settings.cpu_threads or os.cpu_count() or 1
         compute_type = settings.compute_type
         if compute_type == "auto":
@@ -80,5 +87,5 @@ def _cuda_problem() -> str | None:
             ctranslate2.Device.cuda
         )
     except (RuntimeError, AssertionError, ValueError) as error:
-        return f"the CUDA device does not work ({type(error).__name__})"
+        return f"the CUDA device {DOES_NOT_WORK} ({type(error).__name__})"
     return None

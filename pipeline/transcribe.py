@@ -7,18 +7,21 @@ them are dropped, speech without words is decoded once more by itself and, if it
 counted.
 """
 
+import logging
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import models
+from pipeline import memory, models
 from pipeline.audio import SAMPLE_RATE
-from pipeline.errors import MetadataError, ModelError, TransientError
+from pipeline.errors import MetadataError, ModelError
 from pipeline.records import Span, Word
 from pipeline.spans import (
     Spans,
@@ -32,7 +35,10 @@ from pipeline.spans import (
 )
 
 if TYPE_CHECKING:
+    from ctranslate2 import StorageView
     from faster_whisper import BatchedInferencePipeline
+
+log = logging.getLogger(__name__)
 
 BUNDLED = "bundled"
 
@@ -51,8 +57,16 @@ LEVEL_PAUSE_S = 0.3
 """Every stretch of speech is brought to this level (-23 dBFS, but no more than 20 dB up or down):
 beside a voice 15 dB louder in its window Whisper passes over a soft one in silence."""
 
-BATCH_SIZE = 8
-"""Windows decoded together; RTF 0.060 against 0.083 one by one on two cores."""
+MOST_READERS = 4
+"""On the CPU, readers share the windows and work at once, each with threads of its own: most steps
+of decoding are too small to be shared by threads. On two cores two readers take 0.6 of the time
+of one."""
+
+BATCH_SIZE = 4
+"""Windows that a reader decodes together."""
+
+GPU_BATCH_SIZE = 32
+"""Windows decoded together on a GPU; half as many wherever its memory does not hold them."""
 
 WORD_SLACK_S = 0.15
 """A word may lie this far beside the speech under it: Whisper's starts run about 0.12 s early."""
@@ -82,12 +96,19 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A stretch of a channel, and where it starts in the packed audio (samples)."""
+    """A stretch of a channel, in samples."""
 
     channel: int
     start: int
     end: int
-    packed: int
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+Window = list[_Piece]
+_ChannelWord = tuple[int, Word]
+_Gain = tuple[np.ndarray, np.ndarray]
 
 
 class Transcriber:
@@ -107,9 +128,11 @@ class Transcriber:
         self._model = model
         self._device = device
         self._compute_type = compute_type
-        self._threads = threads
+        self._readers = 1 if device == "cuda" else min(threads, MOST_READERS)
+        self._threads = max(1, threads // self._readers)
+        self._batch_size = GPU_BATCH_SIZE if device == "cuda" else BATCH_SIZE
         self._lock = threading.Lock()
-        self._pipeline: BatchedInferencePipeline | None = None
+        self._pipelines: list[BatchedInferencePipeline] = []
 
     @property
     def name(self) -> str:
@@ -127,10 +150,10 @@ class Transcriber:
         speech : one list of spans a channel
         language : code such as ``en``; None detects it
         """
-        with self._lock, _readable_errors():
-            if self._pipeline is None:
-                self._pipeline = self._load()
-            known = self._pipeline.model.supported_languages
+        with self._lock, memory.may_run_out("the recogniser"):
+            if not self._pipelines:
+                self._pipelines = self._load()
+            known = self._pipelines[0].model.supported_languages
             if language is not None and language not in known:
                 raise MetadataError(
                     f"language {language!r} is none that the recogniser knows; "
@@ -156,49 +179,90 @@ class Transcriber:
         self, samples: np.ndarray, speech: Sequence[Spans], language: str | None
     ) -> tuple[list[list[Word]], str | None, float]:
         """Words per channel, in order of time, with the language and its probability."""
-        assert self._pipeline is not None
         words: list[list[Word]] = [[] for _ in speech]
         windows = _pack(speech, samples.shape[1])
         if not windows:
             return words, language, 1.0
-        pieces = [piece for window in windows for piece in window]
         gains = [_level(channel, spans) for channel, spans in zip(samples, speech, strict=True)]
-        packed = np.concatenate(
-            [
-                samples[p.channel, p.start : p.end]
-                * np.interp(np.arange(p.start, p.end), *gains[p.channel]).astype(np.float32)
-                for p in pieces
-            ]
+        probability = 1.0
+        if language is None:
+            first = _packed(samples, [p for w in windows[:LANGUAGE_WINDOWS] for p in w], gains)
+            language, probability = self._detect_language(first)
+        shares = [windows[n :: self._readers] for n in range(min(self._readers, len(windows)))]
+
+        def read(pipeline: "BatchedInferencePipeline", share: list[Window]) -> list[_ChannelWord]:
+            return self._read(pipeline, samples, gains, share, language)
+
+        with ThreadPoolExecutor(len(shares)) as pool:
+            for found in pool.map(read, self._pipelines, shares):
+                for channel, word in found:
+                    words[channel].append(word)
+        return [sorted(channel, key=_start) for channel in words], language, probability
+
+    def _detect_language(self, samples: np.ndarray) -> tuple[str, float]:
+        model = self._pipelines[0].model
+        if not model.model.is_multilingual:
+            return "en", 1.0
+        language, probability, _ = model.detect_language(
+            audio=samples, language_detection_segments=LANGUAGE_WINDOWS
         )
-        segments, info = self._pipeline.transcribe(
-            packed,
+        return language, probability
+
+    def _read(
+        self,
+        pipeline: "BatchedInferencePipeline",
+        samples: np.ndarray,
+        gains: Sequence[_Gain],
+        windows: Sequence[Window],
+        language: str | None,
+    ) -> list[_ChannelWord]:
+        """The words in some windows, each with its channel; fewer windows at a time if need be."""
+        while True:
+            try:
+                return self._read_batches(pipeline, samples, gains, windows, language)
+            except RuntimeError as error:
+                if not memory.ran_out(error) or self._batch_size == 1:
+                    raise
+                self._batch_size = max(1, self._batch_size // 2)
+                log.warning("memory ran out; from now on %d windows at a time", self._batch_size)
+
+    def _read_batches(
+        self,
+        pipeline: "BatchedInferencePipeline",
+        samples: np.ndarray,
+        gains: Sequence[_Gain],
+        windows: Sequence[Window],
+        language: str | None,
+    ) -> list[_ChannelWord]:
+        pieces = [piece for window in windows for piece in window]
+        starts = np.cumsum([0, *map(len, pieces)])  # of each piece in the packed audio; its end
+        first = np.cumsum([0, *map(len, windows)])  # piece of each window
+        segments, _ = pipeline.transcribe(
+            _packed(samples, pieces, gains),
             language=language,
-            language_detection_segments=LANGUAGE_WINDOWS,
             word_timestamps=True,
             temperature=0.0,
-            batch_size=BATCH_SIZE,
+            batch_size=self._batch_size,
             clip_timestamps=[
-                {
-                    "start": window[0].packed / SAMPLE_RATE,
-                    "end": (window[-1].packed + window[-1].end - window[-1].start) / SAMPLE_RATE,
-                }
-                for window in windows
+                {"start": starts[begin] / SAMPLE_RATE, "end": starts[end] / SAMPLE_RATE}
+                for begin, end in pairwise(first)
             ],
         )
-        starts = np.array([piece.packed for piece in pieces])
+        found = []
         for segment in segments:
             for word in segment.words or ():
                 middle = (word.start + word.end) / 2 * SAMPLE_RATE
-                piece = pieces[max(0, int(np.searchsorted(starts, middle, side="right")) - 1)]
-                shift = (piece.start - piece.packed) / SAMPLE_RATE
+                number = int(np.searchsorted(starts[:-1], middle, side="right")) - 1
+                piece = pieces[max(0, number)]
+                shift = (piece.start - starts[max(0, number)]) / SAMPLE_RATE
                 start = max(word.start + shift, piece.start / SAMPLE_RATE)
                 end = max(start, min(word.end + shift, piece.end / SAMPLE_RATE))
                 text = word.word.strip()
                 if text:
-                    words[piece.channel].append(Word(start, end, text, word.probability))
-        return words, info.language, info.language_probability
+                    found.append((piece.channel, Word(start, end, text, word.probability)))
+        return found
 
-    def _load(self) -> "BatchedInferencePipeline":
+    def _load(self) -> "list[BatchedInferencePipeline]":
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
         source = str(models.whisper_dir()) if self._model == BUNDLED else self._model
@@ -208,34 +272,38 @@ class Transcriber:
                 device=self._device,
                 compute_type=self._compute_type,
                 cpu_threads=self._threads,
+                num_workers=self._readers,
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(
                 f"Whisper model {self._model!r} cannot be loaded on {self._device}: "
                 f"{str(error).splitlines()[0]}; run callscore doctor"
             ) from error
-        return BatchedInferencePipeline(model)
+        if self._device == "cpu":
+            model.encode = partial(_encode_one_by_one, model.encode)
+        # One each: a pipeline remembers where the speech before ended.
+        return [BatchedInferencePipeline(model) for _ in range(self._readers)]
 
 
-@contextmanager
-def _readable_errors() -> Iterator[None]:
-    """Memory that ran out may be free again later."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "out of memory" not in str(error).lower():
-            raise
-        raise TransientError(
-            "the recogniser ran out of memory; score fewer calls at once"
-        ) from None
+def _encode_one_by_one(
+    encode: "Callable[[np.ndarray], StorageView]", features: np.ndarray
+) -> "StorageView":
+    """Whisper's encoder on one window after the other; ``features`` [shape=([windows,] mels, n)].
+
+    Together they are no faster on a CPU, and the attention of each takes 72 MB (base model).
+    """
+    if features.ndim == 2 or len(features) == 1:
+        return encode(features)
+    from ctranslate2 import StorageView
+
+    return StorageView.from_array(np.concatenate([np.asarray(encode(one)) for one in features]))
 
 
-def _pack(speech: Sequence[Spans], length: int) -> list[list[_Piece]]:
+def _pack(speech: Sequence[Spans], length: int) -> list[Window]:
     """Windows of at most 30 s, each of pieces of one channel. ``length``: samples a channel."""
-    windows: list[list[_Piece]] = []
-    at = 0
+    windows: list[Window] = []
     for channel, spans in enumerate(speech):
-        window: list[_Piece] = []
+        window: Window = []
         filled = last_end = 0
         for span in _split_long(close_gaps(spans, JOIN_PAUSE_S), spans):
             # Where a long block was cut, the next piece goes on where the last one ended.
@@ -244,16 +312,26 @@ def _pack(speech: Sequence[Spans], length: int) -> list[list[_Piece]]:
             if window and filled + end - start > WINDOW_S * SAMPLE_RATE:
                 windows.append(window)
                 window, filled = [], 0
-            window.append(_Piece(channel, start, end, at))
+            window.append(_Piece(channel, start, end))
             last_end = end
             filled += end - start
-            at += end - start
         if window:
             windows.append(window)
     return windows
 
 
-def _level(channel: np.ndarray, speech: Spans) -> tuple[np.ndarray, np.ndarray]:
+def _packed(samples: np.ndarray, pieces: Sequence[_Piece], gains: Sequence[_Gain]) -> np.ndarray:
+    """The pieces one after the other, at one level. Shape (n,), float32."""
+    return np.concatenate(
+        [
+            samples[p.channel, p.start : p.end]
+            * np.interp(np.arange(p.start, p.end), *gains[p.channel]).astype(np.float32)
+            for p in pieces
+        ]
+    )
+
+
+def _level(channel: np.ndarray, speech: Spans) -> _Gain:
     """The gain that evens out a channel's speech: sample positions and the factor at each."""
     at, factors = [], []
     for span in close_gaps(speech, LEVEL_PAUSE_S):

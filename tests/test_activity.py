@@ -67,6 +67,19 @@ def test_hold_music_is_music_and_no_speech(calls, name):
         assert overlap_s(music, sound.speech) < 0.1
 
 
+def test_a_voice_is_heard_as_well_after_a_minute_of_hold_music(calls):
+    """Silero by itself is deaf to this voice once it has heard the music."""
+    truth, samples, _ = calls["abusive_customer"]
+    turn = next(t for t in truth["turns"] if t["speaker"] == "customer")
+    voice = samples[1, round(turn["start"] * SAMPLE_RATE) : round(turn["end"] * SAMPLE_RATE)]
+    music = 0.04 * resample_poly(hold_music(60.0, np.random.default_rng(2)), SAMPLE_RATE, 8000)
+    line = np.random.default_rng(0).normal(0, 4.5e-4, 11 * SAMPLE_RATE)
+    before, after = np.concatenate([line, voice, line]), np.concatenate([line, voice])
+    sound = activity.listen(np.concatenate([before, music, after]).astype(np.float32))
+    once = total_s(activity.listen(before.astype(np.float32)).speech)
+    assert total_s(sound.speech) == pytest.approx(2 * once, rel=0.05)
+
+
 @pytest.mark.parametrize("over_music", [True, False])
 def test_a_prompt_is_spoken_over_the_music_and_an_agent_is_not(calls, over_music):
     truth, samples, _ = calls["good_agent"]

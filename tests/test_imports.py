@@ -24,6 +24,7 @@ LAYERS = [
         "result",
         "rounding",
         "wording",
+        "memory",
         "paths",
     },
     {"review_tables", "privacy_tables", "coaching_tables"},

@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import ModelError
+from pipeline import activity
+from pipeline.audio import load
+from pipeline.errors import ModelError, TransientError
 from pipeline.records import Span, Word
 from pipeline.transcribe import (
+    BUNDLED,
     LEVEL_RMS,
     MARGIN_S,
     MOST_GAIN,
@@ -15,9 +18,11 @@ from pipeline.transcribe import (
     _level,
     _on_speech,
     _pack,
+    _packed,
     _spoken,
     _wordless,
 )
+from tests.recordings import SAMPLES
 
 
 def spans(*pairs):
@@ -34,7 +39,9 @@ def test_only_speech_is_packed():
         (10 - MARGIN_S, 12 + MARGIN_S),
         (40 - MARGIN_S, 41 + MARGIN_S),
     ]
-    assert window[1].packed == window[0].end - window[0].start
+    samples = np.arange(hour(), dtype=np.float32)[None]
+    packed = _packed(samples, window, [(np.array([0.0]), np.array([1.0]))])
+    assert packed.tolist() == [n for p in window for n in range(p.start, p.end)]
 
 
 def test_short_pauses_stay_as_they_are():
@@ -94,6 +101,65 @@ def test_words_without_speech_are_found():
 def test_words_are_moved_off_the_silence():
     word = _on_speech(Word(0.7, 2.6, "hello", 0.9), spans((1.0, 2.0)))
     assert (word.start_s, word.end_s) == (1.0, 2.0)
+
+
+@pytest.fixture(scope="module")
+def heard():
+    """A sample call: its samples, where there is speech, and what two readers read."""
+    samples = load(SAMPLES / "good_agent.flac", max_duration_s=600).samples
+    speech = [activity.listen(channel).speech for channel in samples]
+    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=2)
+    return samples, speech, transcriber.transcribe(samples, speech)
+
+
+def texts(script):
+    return [[word.text for word in channel] for channel in script.channels]
+
+
+def test_readers_that_share_the_windows_read_what_one_reads(heard):
+    samples, speech, shared = heard
+    alone = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=1)
+    script = alone.transcribe(samples, speech)
+    assert texts(script) == texts(shared)
+    assert (script.language, shared.language) == ("en", "en")
+    for channel in shared.channels:
+        assert [w.start_s for w in channel] == sorted(w.start_s for w in channel)
+        assert len(channel) > 50
+
+
+class Cramped:
+    """A pipeline whose memory holds so many windows."""
+
+    def __init__(self, pipeline, holds):
+        self.model, self._pipeline, self._holds = pipeline.model, pipeline, holds
+
+    def transcribe(self, samples, batch_size, **options):
+        if batch_size > self._holds:
+            raise RuntimeError("CUDA failed with error out of memory")
+        return self._pipeline.transcribe(samples, batch_size=batch_size, **options)
+
+
+@pytest.mark.parametrize("holds", [2, 1])
+def test_where_memory_runs_out_fewer_windows_are_read_at_a_time(heard, holds, monkeypatch, caplog):
+    samples, speech, shared = heard
+    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=2)
+    load_pipelines = transcriber._load
+    monkeypatch.setattr(
+        transcriber, "_load", lambda: [Cramped(made, holds) for made in load_pipelines()]
+    )
+    assert texts(transcriber.transcribe(samples, speech)) == texts(shared)
+    assert f"from now on {holds} windows at a time" in caplog.text
+
+
+def test_where_memory_does_not_hold_a_window_the_call_may_be_tried_again(heard, monkeypatch):
+    samples, speech, _ = heard
+    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=2)
+    load_pipelines = transcriber._load
+    monkeypatch.setattr(
+        transcriber, "_load", lambda: [Cramped(made, 0) for made in load_pipelines()]
+    )
+    with pytest.raises(TransientError, match="ran out of memory"):
+        transcriber.transcribe(samples, speech)
 
 
 def test_a_model_that_is_not_there_is_said(tmp_path):

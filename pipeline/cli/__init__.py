@@ -4,11 +4,12 @@ What needs models or the database is imported inside the commands, so that ``cal
 answers at once.
 """
 
+import sys
 from typing import Annotated
 
 import typer
 
-from pipeline import __version__
+from pipeline import __version__, memory
 from pipeline.cli import coaching, privacy, scoring
 from pipeline.cli.common import new_app
 
@@ -19,6 +20,8 @@ for subject in (scoring, coaching, privacy):
 
 def main() -> None:
     """Entry point of the ``callscore`` command."""
+    if sys.argv[1:2] == ["score"]:
+        memory.begin_anew()
     app(prog_name="callscore")
 
 

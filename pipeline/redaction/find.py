@@ -1,6 +1,8 @@
 """Finds personal data in the turns of a call, by rules and by a small model."""
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from pipeline.records import Kind, Turn
 from pipeline.redaction.addresses import find_addresses
@@ -8,9 +10,11 @@ from pipeline.redaction.birth_dates import find_birth_dates
 from pipeline.redaction.context import views_of
 from pipeline.redaction.emails import find_emails
 from pipeline.redaction.found import Found, merged
+from pipeline.redaction.model_words import likely_words
 from pipeline.redaction.names import find_names
 from pipeline.redaction.numbers import find_numbers
 from pipeline.redaction.passwords import find_passwords
+from pipeline.redaction.rampart import CACHED_TEXTS
 
 __all__ = ["Found", "find"]
 
@@ -22,6 +26,10 @@ def find(
     if not kinds:
         return []
     views, words = views_of(turns, language)
+    if len(views) <= CACHED_TEXTS:
+        # The model takes the time: all processors read the turns before the rules ask for them.
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(partial(likely_words, views), views))
     numbers = find_numbers(views, words)
     dates = find_birth_dates(views, words)
     found = [

@@ -93,9 +93,9 @@ class Figures:
             tally = self.others if party == "other" else self.role
             tally.add(_shared_s(spoken, found), _total_s(spoken), _total_s(found))
             if party != "other":
-                reference = _words(t["text"] for t in true if t["speaker"] == party)
-                heard = _words(t["text"] for t in said if t["role"] == party)
-                self.word_errors.add(_edits(reference, heard), len(reference), 0)
+                reference = words_of(t["text"] for t in true if t["speaker"] == party)
+                heard = words_of(t["text"] for t in said if t["role"] == party)
+                self.word_errors.add(edits(reference, heard), len(reference), 0)
 
 
 def _matches(true: Sequence[Any], found: Sequence[Any], same: Callable[[Any, Any], bool]) -> int:
@@ -136,11 +136,11 @@ def _shared_s(spans: Sequence[Pair], others: Sequence[Pair]) -> float:
     return sum(max(0.0, min(a[1], b[1]) - max(a[0], b[0])) for a in spans for b in others)
 
 
-def _words(texts: Iterable[str]) -> list[str]:
+def words_of(texts: Iterable[str]) -> list[str]:
     return re.sub(r"[^\w' ]+", " ", " ".join(texts).lower()).split()
 
 
-def _edits(reference: Sequence[str], heard: Sequence[str]) -> int:
+def edits(reference: Sequence[str], heard: Sequence[str]) -> int:
     """Word edit distance."""
     row = list(range(len(heard) + 1))
     for i, word in enumerate(reference, 1):

@@ -1,0 +1,1 @@
+"""How long the ways to get words and speakers out of a call take, side by side."""
