@@ -1,0 +1,63 @@
+"""How the processes of the speech models get and miss their memory."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import memory
+from pipeline.call import listen
+from pipeline.crew import Crew, Order
+from pipeline.errors import TransientError
+from pipeline.rubric import load_rubrics
+from pipeline.settings import Settings
+
+TELL = (
+    "import os, sys; from pipeline import memory; memory.begin_anew(); "
+    "print(os.environ.get(memory.TUNABLES), *sys.argv[1:])"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, memory.FOR_MODELS),
+        ({memory.TUNABLES: "glibc.malloc.perturb=1"}, "glibc.malloc.perturb=1"),
+    ],
+)
+def test_a_command_begins_anew_once_with_its_arguments(given, told):
+    environment = {k: v for k, v in os.environ.items() if k != memory.TUNABLES} | given
+    done = subprocess.run(
+        [sys.executable, "-c", TELL, "a b", "--json"],
+        env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"{told} a b --json\n"
+
+
+def test_processes_that_score_start_with_it(monkeypatch):
+    monkeypatch.setenv(memory.TUNABLES, "")
+    monkeypatch.delenv(memory.TUNABLES)
+    settings = Settings()
+    with Crew(Order(1, settings, load_rubrics(settings.rubric, {}), listen)):
+        assert os.environ[memory.TUNABLES] == memory.FOR_MODELS
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA out of memory. Tried to allocate 2.00 GiB",
+        "CUDA failed with error out of memory",
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.",
+        "mkl_malloc: failed to allocate memory",
+    ],
+)
+def test_memory_that_ran_out_may_be_free_again_later(said):
+    ran_out = pytest.raises(TransientError, match="the diarizer ran out of memory")
+    with ran_out, memory.may_run_out("the diarizer"):
+        raise RuntimeError(said)
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shape"), memory.may_run_out("the diarizer"):
+        raise RuntimeError("a shape does not fit")
