@@ -31,10 +31,10 @@ BUNDLED = "bundled"
 SEGMENTATION_WINDOW_S = 10.0
 """What segmentation-3.0 was trained on."""
 
-BATCH_SIZE = 8
+BATCH_SIZE = 4
 """Windows at once: bounds the memory of the models."""
 
-PRINTS_AT_ONCE = 16
+PRINTS_AT_ONCE = 8
 """Voice prints of windows of one length taken together: bounds the memory of the models."""
 
 
