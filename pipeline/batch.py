@@ -170,7 +170,8 @@ def _facts(
     known = batch.store.find_facts(sha256, listening_key)
     if known is not None:
         return replace(known, metadata=metadata)
-    hidden = hide(batch.listen(recording, metadata, batch.engines), batch.settings.redact)
+    heard = batch.listen(recording, metadata, batch.engines)
+    hidden = hide(heard, batch.settings.redact, threads=batch.settings.cpu_threads)
     if batch.settings.keep_originals:
         batch.store.keep_originals(hidden.words, sha256, listening_key)
     # Judged is what will be read back from the store, to the last digit: results must verify.

@@ -5,7 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline import activity, audio, findings, roles, separate, sound, third_parties
+from pipeline.activity import SoundMap
 from pipeline.cues import cues_folder, load_cues
 from pipeline.engines import SpeechEngines
 from pipeline.records import CallFacts, CallResult, Metadata, Move, SecondOpinion, Turn
@@ -13,7 +16,10 @@ from pipeline.rounding import rounded
 from pipeline.rubric import Rubric
 from pipeline.score import score
 from pipeline.second_opinion import beside
+from pipeline.separate import Separation
+from pipeline.spans import union
 from pipeline.tagger import load_tagger
+from pipeline.transcribe import Transcript
 from pipeline.voices import take_turns
 
 
@@ -28,15 +34,9 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
         A speech model is missing or cannot run here.
     """
     recording = audio.load(path, max_duration_s=engines.settings.max_duration_s)
-    with ThreadPoolExecutor(len(recording.samples)) as at_once:
+    with ThreadPoolExecutor(engines.threads) as at_once:
         maps = list(at_once.map(activity.listen, recording.samples))
-    if len(maps) == 2:
-        parts = separate.by_channel(recording.samples, maps)
-    else:
-        parts = separate.by_diarization(recording.samples[0], maps[0], engines.diarizer)
-    script = engines.transcriber.transcribe(
-        recording.samples, parts.to_recognise(), metadata.language
-    )
+    parts, script = _take_apart(recording.samples, maps, engines, metadata.language)
     voices = parts.voices(script.channels)
     cue_set = load_cues(script.language) if script.language else None
     if cue_set is not None:
@@ -70,6 +70,23 @@ def listen(path: Path, metadata: Metadata, engines: SpeechEngines) -> CallFacts:
     )
     doubts = findings.doubts(facts, voices, script, language_known=cue_set is not None)
     return rounded(replace(facts, warnings=facts.warnings + doubts))
+
+
+def _take_apart(
+    samples: np.ndarray, maps: Sequence[SoundMap], engines: SpeechEngines, language: str | None
+) -> tuple[Separation, Transcript]:
+    """The voices of a call, and the words of each channel [samples: shape=(channels, n)]."""
+    recognise = engines.transcriber.transcribe
+    if len(maps) == 2:
+        parts = separate.by_channel(samples, maps)
+        return parts, recognise(samples, parts.to_recognise(), language)
+    with ThreadPoolExecutor(1) as meanwhile:
+        # To load it takes as long as to recognise a call of five minutes.
+        loading = meanwhile.submit(engines.diarizer.load) if maps[0].speech else None
+        script = recognise(samples, [union(maps[0].speech, maps[0].prompts)], language)
+        if loading is not None:
+            loading.result()
+    return separate.by_diarization(samples[0], maps[0], engines.diarizer), script
 
 
 def read_moves(turns: Sequence[Turn], language: str | None) -> tuple[Move, ...] | None:

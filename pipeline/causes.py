@@ -129,7 +129,7 @@ def find_causes(store: Store, days: int = DAYS) -> CauseRun | None:
 
 def embed(texts: Sequence[str]) -> Array:
     """The meaning of texts (texts, 384), each of length 1: the mean state of their words."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     encoder, words = Encoder(load_weights(), {}), tokenizer()
     rows = []

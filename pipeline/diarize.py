@@ -22,7 +22,7 @@ from pipeline.two_voices import Diarization, Segmentation
 
 if TYPE_CHECKING:
     from pyannote.audio import Inference, Pipeline
-    from pyannote.core import Annotation
+    from pyannote.core import Annotation, SlidingWindowFeature
 
     from pipeline.campplus import CamPlusPlus
 
@@ -31,10 +31,10 @@ BUNDLED = "bundled"
 SEGMENTATION_WINDOW_S = 10.0
 """What segmentation-3.0 was trained on."""
 
-BATCH_SIZE = 4
-"""Windows at once: bounds the memory of the models."""
+BATCH_SIZE, GPU_BATCH_SIZE = 4, 32
+"""Windows at once: bounds the memory of the models. 32 is pyannote's default."""
 
-PRINTS_AT_ONCE = 8
+PRINTS_AT_ONCE, GPU_PRINTS_AT_ONCE = 8, 64
 """Voice prints of windows of one length taken together: bounds the memory of the models."""
 
 
@@ -64,6 +64,11 @@ class Diarizer:
         model = "segmentation-3.0+cam++" if self._model == BUNDLED else self._model
         return f"pyannote/{model}/step{self._step:g}/{self._device}"
 
+    def load(self) -> None:
+        """What the first use would do, earlier."""
+        with self._lock:
+            self._loaded()
+
     def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
         """Separate two speakers; gives one where both turn out to be the same voice.
 
@@ -73,16 +78,20 @@ class Diarizer:
         speech : where anybody speaks, in order of time; not empty
         """
         with self._lock, memory.may_run_out("the diarizer"):
-            if self._engine is None:
-                self._engine = self._load()
-            if isinstance(self._engine, _Bundled):
-                return self._engine.diarize(samples, speech)
-            output = self._engine(_as_file(samples), num_speakers=2)
+            engine = self._loaded()
+            if isinstance(engine, _Bundled):
+                return engine.diarize(samples, speech)
+            output = engine(_as_file(samples), num_speakers=2)
         labels = output.speaker_diarization.labels()
         return Diarization(
             _by_speaker(output.speaker_diarization, labels, speech),
             _by_speaker(output.exclusive_speaker_diarization, labels, speech),
         )
+
+    def _loaded(self) -> "_Bundled | Pipeline":
+        if self._engine is None:
+            self._engine = self._load()
+        return self._engine
 
     def _load(self) -> "_Bundled | Pipeline":
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports file durations otherwise
@@ -105,26 +114,36 @@ class Diarizer:
                 duration=SEGMENTATION_WINDOW_S,
                 step=self._step * SEGMENTATION_WINDOW_S,
                 skip_aggregation=True,
-                batch_size=BATCH_SIZE,
                 device=device,
             )
             embedding = CamPlusPlus(models.embedding_file()).to(device)
-            threads = 1 if self._device == "cuda" else self._threads
-            return _Bundled(segmentation, embedding, threads)
+            if self._device == "cuda":
+                windows, prints, threads = GPU_BATCH_SIZE, GPU_PRINTS_AT_ONCE, 1
+            else:
+                windows, prints, threads = BATCH_SIZE, PRINTS_AT_ONCE, self._threads
+            return _Bundled(
+                segmentation,
+                embedding,
+                threads,
+                memory.AtOnce(windows, "windows"),
+                memory.AtOnce(prints, "voice prints"),
+            )
 
 
 @dataclass(frozen=True, slots=True)
 class _Bundled:
-    """The two bundled models, and the threads that work with them."""
+    """The two bundled models, the threads that work with them, and on how much at once."""
 
     segmentation: "Inference"
     embedding: "CamPlusPlus"
     threads: int
+    windows_at_once: memory.AtOnce
+    prints_at_once: memory.AtOnce
 
     def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
         windows = two_voices.print_windows(speech)
         with ThreadPoolExecutor(self.threads) as pool:
-            segmenting = pool.submit(self.segmentation, _as_file(samples))
+            segmenting = pool.submit(self._segment, samples)
             prints = self._voice_prints(samples, windows, pool)
             found = segmenting.result()
         return two_voices.diarize(
@@ -138,6 +157,13 @@ class _Bundled:
             ),
         )
 
+    def _segment(self, samples: np.ndarray) -> "SlidingWindowFeature":
+        def segment(number: int) -> "SlidingWindowFeature":
+            self.segmentation.batch_size = number
+            return self.segmentation(_as_file(samples))
+
+        return self.windows_at_once.do(segment)
+
     def _voice_prints(
         self, samples: np.ndarray, windows: Sequence[Span], pool: ThreadPoolExecutor
     ) -> np.ndarray:
@@ -149,28 +175,26 @@ class _Bundled:
         of_length: dict[int, list[int]] = defaultdict(list)
         for number, piece in enumerate(pieces):
             of_length[len(piece)].append(number)
-        batches = [
-            numbers[at : at + PRINTS_AT_ONCE]
-            for numbers in of_length.values()
-            for at in range(0, len(numbers), PRINTS_AT_ONCE)
-        ]
 
-        def take(numbers: list[int]) -> np.ndarray:
-            return self._prints_of(np.stack([pieces[number] for number in numbers]))
+        def take(at_once: int) -> np.ndarray:
+            batches = [
+                numbers[at : at + at_once]
+                for numbers in of_length.values()
+                for at in range(0, len(numbers), at_once)
+            ]
+            found = pool.map(lambda batch: self._prints_of([pieces[n] for n in batch]), batches)
+            order = np.argsort([number for batch in batches for number in batch])
+            return np.concatenate(list(found))[order]
 
-        prints = {
-            number: taken
-            for numbers, found in zip(batches, pool.map(take, batches), strict=True)
-            for number, taken in zip(numbers, found, strict=True)
-        }
-        return np.array([prints[number] for number in range(len(windows))])
+        return self.prints_at_once.do(take)
 
-    def _prints_of(self, pieces: np.ndarray) -> np.ndarray:
-        """Shapes: pieces (batch, n) -> (batch, dimension)."""
+    def _prints_of(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
+        """Shapes: pieces batch x (n,) -> (batch, dimension)."""
         import torch
 
         with torch.inference_mode():
-            found = self.embedding(torch.from_numpy(pieces).to(self.segmentation.device))
+            waveforms = torch.from_numpy(np.stack(pieces))
+            found = self.embedding(waveforms.to(self.segmentation.device))
             return np.asarray(found.cpu())
 
 

@@ -1,6 +1,5 @@
 """What this installation can do here, what is missing and how to get it."""
 
-import ctypes
 import importlib.metadata
 import os
 import platform
@@ -26,12 +25,6 @@ PACKAGES = (
     "SQLAlchemy",
     "alembic",
     "prefect",
-)
-# CTranslate2 loads these at its first computation; without them it fails only then.
-CUDA_LIBRARIES = ("libcublas.so.12", "libcudnn.so.9")
-CUDA_REMEDY = (
-    "CTranslate2 needs CUDA 12's cuBLAS and cuDNN while torch brings those of CUDA 13: pip install "
-    "nvidia-cublas-cu12 nvidia-cudnn-cu12, and put their lib folders on LD_LIBRARY_PATH"
 )
 
 
@@ -97,26 +90,13 @@ def _models(settings: Settings) -> Iterator[Check]:
 
 def _device(settings: Settings) -> Check:
     try:
-        from pipeline.engines import DOES_NOT_WORK, choose_device
+        from pipeline.device import choose_device
 
-        device, why = choose_device(settings.device)
+        device = choose_device(settings.device)
     except (CallscoreError, ImportError) as error:
-        return Check("device", False, str(error), f"{CUDA_REMEDY}; or set device to auto")
-    found = f"{device}: {why}; {os.cpu_count()} cores"
-    if device == "cuda":
-        missing = [library for library in CUDA_LIBRARIES if not _loads(library)]
-        if missing:
-            found += f"; {' and '.join(missing)} cannot be loaded"
-        return Check("device", not missing, found, CUDA_REMEDY if missing else None)
-    return Check("device", True, found, CUDA_REMEDY if DOES_NOT_WORK in why else None)
-
-
-def _loads(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
+        return Check("device", False, str(error), "or set device to auto: then the CPU will do")
+    found = f"{device.name}: {device.why}; {os.cpu_count()} cores"
+    return Check("device", True, found, device.remedy)
 
 
 def _database(settings: Settings) -> Check:

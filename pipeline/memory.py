@@ -1,11 +1,15 @@
-"""The memory of the speech models: how it is handed out, and what is said when it ran out."""
+"""The memory of the speech models: how it is handed out, and what is done when it ran out."""
 
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import TypeVar
 
 from pipeline.errors import TransientError
+
+log = logging.getLogger(__name__)
 
 TUNABLES = "GLIBC_TUNABLES"
 FOR_MODELS = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"
@@ -17,6 +21,39 @@ thread keeps for itself, an arena, comes to some hundred megabytes that nobody u
 """
 
 ANEW = "callscore_began_anew"
+
+SIGNS = (
+    "out of memory",
+    "failed to allocate",
+    "can't allocate",
+    "alloc_failed",
+    "invalid device ordinal",  # so CTranslate2 4.8 greets what follows what ran out, on a GPU
+)
+
+_T = TypeVar("_T")
+
+
+class AtOnce:
+    """How many pieces of something (``what``) are worked on at once; fewer when memory runs out."""
+
+    def __init__(self, number: int, what: str) -> None:
+        self._number = number
+        self._what = what
+
+    def do(self, work: Callable[[int], _T]) -> _T:
+        """Does ``work``, which is told how many; again with half as many when memory ran out.
+
+        It stays at half as many from then on. Any thread may call it.
+        """
+        while True:
+            number = self._number
+            try:
+                return work(number)
+            except (RuntimeError, MemoryError) as error:
+                if not ran_out(error) or number == 1:
+                    raise
+                self._number = min(self._number, number // 2)
+                log.warning("memory ran out; from now on %d %s at a time", number // 2, self._what)
 
 
 def use_in_new_processes() -> None:
@@ -33,11 +70,10 @@ def begin_anew() -> None:
         os.execv(sys.executable, [sys.executable, "-X", ANEW, *sys.orig_argv[1:]])
 
 
-def ran_out(error: RuntimeError) -> bool:
-    """As CTranslate2 and torch say it, of the GPU's memory and of the machine's."""
+def ran_out(error: RuntimeError | MemoryError) -> bool:
+    """As CTranslate2, torch and pyannote say it, of the GPU's memory and of the machine's."""
     said = str(error).lower()
-    signs = ("out of memory", "failed to allocate", "can't allocate", "alloc_failed")
-    return any(sign in said for sign in signs)
+    return isinstance(error, MemoryError) or any(sign in said for sign in SIGNS)
 
 
 @contextmanager
@@ -45,7 +81,7 @@ def may_run_out(who: str) -> Iterator[None]:
     """Memory that ran out may be free again later: raises TransientError."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
         raise TransientError(f"{who} ran out of memory; score fewer calls at once") from None

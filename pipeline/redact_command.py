@@ -168,7 +168,7 @@ def _redact_recording(session: Session, sha256: str, settings: Settings, changes
 def _hear(session: Session, row: FactsRow, settings: Settings) -> Heard:
     """A stored listening with what is to be hidden, and the words that were kept of it before."""
     facts = facts_from_json(row.facts_json)
-    hidden = hide(facts, settings.redact)
+    hidden = hide(facts, settings.redact, threads=settings.cpu_threads)
     of_listening = {"recording_sha256": row.recording_sha256, "listening_key": row.listening_key}
     kept = session.scalar(select(OriginalRow).filter_by(**of_listening))
     before = iter(json.loads(kept.words_json) if kept is not None else ())

@@ -86,7 +86,8 @@ def score_transcripts(
         rubric = rubrics.for_queue(call.metadata.queue)
         language = rubric.default_language
         moves = read_moves(call.turns, call.language or language)
-        call = hide(replace(call, moves=moves), settings.redact, language).facts
+        heard = replace(call, moves=moves)
+        call = hide(heard, settings.redact, language, threads=settings.cpu_threads).facts
         opinion = ask(call, rubric, settings) if settings.second_opinion_url else None
         result = judge(call, rubric, opinion)
         card, metadata = result.scorecard, call.metadata

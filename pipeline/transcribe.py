@@ -7,7 +7,6 @@ them are dropped, speech without words is decoded once more by itself and, if it
 counted.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
     from ctranslate2 import StorageView
     from faster_whisper import BatchedInferencePipeline
 
-log = logging.getLogger(__name__)
-
 BUNDLED = "bundled"
 
 WINDOW_S = 30.0
@@ -63,11 +60,15 @@ MOST_READERS = 4
 of decoding are too small to be shared by threads. On two cores two readers take 0.6 of the time
 of one."""
 
-BATCH_SIZE = 4
-"""Windows that a reader decodes together."""
+BATCH_SIZE = {2: 8, 1: 2}
+"""Windows that a reader decodes together, by the number of channels. Eight take 0.91 of the time of
+four, two 1.05; beside a mono call pyannote's 0.8 GB must find room too."""
 
 GPU_BATCH_SIZE = 32
 """Windows decoded together on a GPU; half as many wherever its memory does not hold them."""
+
+WINDOWS_AT_HAND = 32
+"""Windows whose sound and features a reader holds: bounds the memory of long calls."""
 
 WORD_SLACK_S = 0.15
 """A word may lie this far beside the speech under it: Whisper's starts run about 0.12 s early."""
@@ -131,7 +132,10 @@ class Transcriber:
         self._compute_type = compute_type
         self._threads = threads if device == "cuda" else ceil(threads / MOST_READERS)
         self._readers = ceil(threads / self._threads)
-        self._batch_size = GPU_BATCH_SIZE if device == "cuda" else BATCH_SIZE
+        self._at_once = {
+            channels: memory.AtOnce(GPU_BATCH_SIZE if device == "cuda" else size, "windows")
+            for channels, size in BATCH_SIZE.items()
+        }
         self._lock = threading.Lock()
         self._pipelines: list[BatchedInferencePipeline] = []
 
@@ -190,9 +194,14 @@ class Transcriber:
             first = _packed(samples, [p for w in windows[:LANGUAGE_WINDOWS] for p in w], gains)
             language, probability = self._detect_language(first)
         shares = [windows[n :: self._readers] for n in range(min(self._readers, len(windows)))]
+        at_once = self._at_once[len(samples)]
 
         def read(pipeline: "BatchedInferencePipeline", share: list[Window]) -> list[_ChannelWord]:
-            return self._read(pipeline, samples, gains, share, language)
+            words = []
+            for at in range(0, len(share), WINDOWS_AT_HAND):
+                at_hand = share[at : at + WINDOWS_AT_HAND]
+                words += at_once.do(partial(_read, pipeline, samples, gains, at_hand, language))
+            return words
 
         with ThreadPoolExecutor(len(shares)) as pool:
             for found in pool.map(read, self._pipelines, shares):
@@ -209,70 +218,6 @@ class Transcriber:
         )
         return language, probability
 
-    def _read(
-        self,
-        pipeline: "BatchedInferencePipeline",
-        samples: np.ndarray,
-        gains: Sequence[_Gain],
-        windows: Sequence[Window],
-        language: str | None,
-    ) -> list[_ChannelWord]:
-        """The words in some windows, each with its channel; fewer windows at a time if need be."""
-        while True:
-            together = self._batch_size
-            try:
-                return self._read_batches(pipeline, samples, gains, windows, language, together)
-            except RuntimeError as error:
-                if not memory.ran_out(error) or together == 1:
-                    raise
-                self._batch_size = min(self._batch_size, together // 2)
-                log.warning("memory ran out; from now on %d windows at a time", together // 2)
-
-    def _read_batches(
-        self,
-        pipeline: "BatchedInferencePipeline",
-        samples: np.ndarray,
-        gains: Sequence[_Gain],
-        windows: Sequence[Window],
-        language: str | None,
-        batch_size: int,
-    ) -> list[_ChannelWord]:
-        pieces = [piece for window in windows for piece in window]
-        starts = np.cumsum([0, *map(len, pieces)])  # of each piece in the packed audio; its end
-        first = np.cumsum([0, *map(len, windows)])  # piece of each window
-        edges = starts[first] / SAMPLE_RATE
-        clips = list(pairwise(edges))
-        # By where it begins, as faster-whisper counts (10 ms), a segment tells its window.
-        window_at = {
-            int(int(start_s * SAMPLE_RATE) / SAMPLE_RATE * 100): number
-            for number, (start_s, _) in enumerate(clips)
-        }
-        pipeline.last_speech_timestamp = 0.0  # what a try that failed left
-        segments, _ = pipeline.transcribe(
-            _packed(samples, pieces, gains),
-            language=language,
-            word_timestamps=True,
-            temperature=0.0,
-            batch_size=batch_size,
-            clip_timestamps=[{"start": start_s, "end": end_s} for start_s, end_s in clips],
-        )
-        found = []
-        for segment in segments:
-            window = window_at[segment.seek]
-            for word in segment.words or ():
-                middle = (word.start + word.end) / 2 * SAMPLE_RATE
-                number = int(np.searchsorted(starts, middle, side="right")) - 1
-                # A word may be stamped a little outside of its window.
-                number = min(max(number, first[window]), first[window + 1] - 1)
-                piece = pieces[number]
-                shift = (piece.start - starts[number]) / SAMPLE_RATE
-                start = max(word.start + shift, piece.start / SAMPLE_RATE)
-                end = max(start, min(word.end + shift, piece.end / SAMPLE_RATE))
-                text = word.word.strip()
-                if text:
-                    found.append((piece.channel, Word(start, end, text, word.probability)))
-        return found
-
     def _load(self) -> "list[BatchedInferencePipeline]":
         from faster_whisper import BatchedInferencePipeline, WhisperModel
 
@@ -286,6 +231,8 @@ class Transcriber:
                 num_workers=self._readers,
             )
         except (RuntimeError, ValueError, OSError) as error:
+            if isinstance(error, RuntimeError) and memory.ran_out(error):
+                raise  # another time it may be there
             raise ModelError(
                 f"Whisper model {self._model!r} cannot be loaded on {self._device}: "
                 f"{str(error).splitlines()[0]}; run callscore doctor"
@@ -294,6 +241,52 @@ class Transcriber:
             model.encode = partial(_encode_one_by_one, model.encode)
         # One each: a pipeline remembers where the speech before ended.
         return [BatchedInferencePipeline(model) for _ in range(self._readers)]
+
+
+def _read(
+    pipeline: "BatchedInferencePipeline",
+    samples: np.ndarray,
+    gains: Sequence[_Gain],
+    windows: Sequence[Window],
+    language: str | None,
+    batch_size: int,
+) -> list[_ChannelWord]:
+    """The words in some windows, each with its channel; ``batch_size`` windows are read at once."""
+    pieces = [piece for window in windows for piece in window]
+    starts = np.cumsum([0, *map(len, pieces)])  # of each piece in the packed audio; its end
+    first = np.cumsum([0, *map(len, windows)])  # piece of each window
+    edges = starts[first] / SAMPLE_RATE
+    clips = list(pairwise(edges))
+    # By where it begins, as faster-whisper counts (10 ms), a segment tells its window.
+    window_at = {
+        int(int(start_s * SAMPLE_RATE) / SAMPLE_RATE * 100): number
+        for number, (start_s, _) in enumerate(clips)
+    }
+    pipeline.last_speech_timestamp = 0.0  # what a try that failed left
+    segments, _ = pipeline.transcribe(
+        _packed(samples, pieces, gains),
+        language=language,
+        word_timestamps=True,
+        temperature=0.0,
+        batch_size=batch_size,
+        clip_timestamps=[{"start": start_s, "end": end_s} for start_s, end_s in clips],
+    )
+    found = []
+    for segment in segments:
+        window = window_at[segment.seek]
+        for word in segment.words or ():
+            middle = (word.start + word.end) / 2 * SAMPLE_RATE
+            number = int(np.searchsorted(starts, middle, side="right")) - 1
+            # A word may be stamped a little outside of its window.
+            number = min(max(number, first[window]), first[window + 1] - 1)
+            piece = pieces[number]
+            shift = (piece.start - starts[number]) / SAMPLE_RATE
+            start = max(word.start + shift, piece.start / SAMPLE_RATE)
+            end = max(start, min(word.end + shift, piece.end / SAMPLE_RATE))
+            text = word.word.strip()
+            if text:
+                found.append((piece.channel, Word(start, end, text, word.probability)))
+    return found
 
 
 def _encode_one_by_one(

@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from pipeline import doctor
 from pipeline.cli import app
+from pipeline.device import Device
 from pipeline.doctor import checks
 from pipeline.settings import load_settings
 
@@ -30,13 +31,16 @@ def test_a_missing_package_comes_with_its_remedy(monkeypatch):
     assert "pip install" in str(check.remedy)
 
 
-def test_a_gpu_without_its_libraries_is_told(monkeypatch):
-    monkeypatch.setattr("pipeline.engines.choose_device", lambda _wanted: ("cuda", "found"))
-    monkeypatch.setattr(doctor, "CUDA_LIBRARIES", ("libnosuch.so.12",))
+def test_a_gpu_that_does_not_work_comes_with_its_remedy(monkeypatch):
+    lacking = Device("cpu", "the CUDA device does not work without x.so", "install x")
+    monkeypatch.setattr("pipeline.device._gpu", lambda: lacking)
     device = found()["device"]
+    assert device.ok  # the CPU does it
+    assert device.found.startswith("cpu: the CUDA device does not work without x.so; ")
+    assert device.remedy == "install x"
+    device = found(load_settings(device="cuda"))["device"]
     assert not device.ok
-    assert "libnosuch.so.12" in device.found
-    assert "nvidia-cublas-cu12" in str(device.remedy)
+    assert "install x" in device.found
 
 
 def test_a_gpu_that_was_asked_for_and_is_not_there(monkeypatch):

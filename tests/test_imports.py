@@ -25,6 +25,7 @@ LAYERS = [
         "rounding",
         "wording",
         "memory",
+        "device",
         "paths",
     },
     {"review_tables", "privacy_tables", "coaching_tables"},

@@ -48,6 +48,7 @@ def test_processes_that_score_start_with_it(monkeypatch):
     [
         "CUDA out of memory. Tried to allocate 2.00 GiB",
         "CUDA failed with error out of memory",
+        "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal",
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.",
         "mkl_malloc: failed to allocate memory",
     ],
@@ -56,6 +57,36 @@ def test_memory_that_ran_out_may_be_free_again_later(said):
     ran_out = pytest.raises(TransientError, match="the diarizer ran out of memory")
     with ran_out, memory.may_run_out("the diarizer"):
         raise RuntimeError(said)
+
+
+def test_python_says_it_in_its_own_way():
+    # pyannote hides what torch said behind one of these.
+    with pytest.raises(TransientError), memory.may_run_out("the diarizer"):
+        raise MemoryError("batch_size ( 32) is probably too large.")
+
+
+def test_fewer_are_done_at_once_from_then_on_when_memory_ran_out(caplog):
+    tried = []
+
+    def work(number):
+        tried.append(number)
+        if number > 3:
+            raise MemoryError
+        return number
+
+    at_once = memory.AtOnce(8, "windows")
+    assert at_once.do(work) == 2
+    assert at_once.do(work) == 2
+    assert tried == [8, 4, 2, 2]
+    assert "from now on 2 windows at a time" in caplog.text
+
+
+def test_one_at_a_time_is_the_least():
+    def work(_number):
+        raise MemoryError("none left")
+
+    with pytest.raises(MemoryError, match="none left"):
+        memory.AtOnce(2, "windows").do(work)
 
 
 def test_other_errors_stay_what_they_are():

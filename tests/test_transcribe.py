@@ -21,6 +21,7 @@ from pipeline.transcribe import (
     _on_speech,
     _pack,
     _packed,
+    _read,
     _spoken,
     _wordless,
 )
@@ -132,11 +133,10 @@ def test_a_word_stamped_outside_of_its_window_stays_in_it():
     def segment(start_s, word):
         return SimpleNamespace(seek=int(start_s * 100), words=[word])
 
-    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=1)
     windows = _pack([spans((10, 12)), spans((50, 52))], hour())
     gains = [(np.array([0.0]), np.array([1.0]))] * 2
     samples = np.zeros((2, 60 * SAMPLE_RATE), np.float32)
-    found = transcriber._read_batches(Late(), samples, gains, windows, "en", 1)
+    found = _read(Late(), samples, gains, windows, "en", 1)
     assert [(channel, word.text) for channel, word in found] == [(0, "late"), (1, "early")]
     assert found[0][1].start_s == pytest.approx(12 + MARGIN_S, abs=0.2)
     assert found[1][1].start_s == pytest.approx(50 - MARGIN_S, abs=0.02)

@@ -164,14 +164,14 @@ def _noise_spectrum(samples: np.ndarray) -> np.ndarray:
     """The line's own noise: the 10th percentile of each frequency over the call. Shape (bins,)."""
     block = 60 * SAMPLE_RATE  # a minute at a time bounds the memory of long calls
     quiet = [
-        np.percentile(_spectrum(samples[at : at + block])[:, ::4], 10, axis=1)
+        np.percentile(_spectrum(samples[at : at + block], hop=4 * HOP), 10, axis=1)
         for at in range(0, len(samples), block)
     ]
     return np.median(quiet, axis=0)
 
 
-def _spectrum(samples: np.ndarray) -> np.ndarray:
+def _spectrum(samples: np.ndarray, hop: int = HOP) -> np.ndarray:
     """Power spectrogram. Shape (bins, frames)."""
     import librosa
 
-    return np.abs(librosa.stft(samples, n_fft=N_FFT, hop_length=HOP)) ** 2
+    return np.abs(librosa.stft(samples, n_fft=N_FFT, hop_length=hop)) ** 2

@@ -68,7 +68,7 @@ def _by_postcode(views: Sequence[View], view: View, words: Words) -> list[Found]
     found = []
     for match in _POSTCODES.finditer(view.text):
         inside = _tokens_in(view, match)
-        cues = near_cues(views, view, inside[0], inside[-1])
+        cues = near_cues(views, view, inside[0], inside[-1], words)
         if cues and cues[0][1] == "harmless" and cues[0][0] <= SHORT_STEPS:
             continue
         first, last = _with_places(view, inside[0], inside[-1], words)
@@ -128,9 +128,8 @@ def _by_street_name(views: Sequence[View], view: View, words: Words) -> list[Fou
             continue
         if not before.text[0].isupper() or before.lower in words.plain:
             continue
-        nearest = next(
-            ((s, kind) for s, kind in near_cues(views, view, at - 1, at) if kind != "ending"), None
-        )
+        cues = near_cues(views, view, at - 1, at, words)
+        nearest = next(((s, kind) for s, kind in cues if kind != "ending"), None)
         about = nearest is not None and nearest[1] == "address" and nearest[0] <= NEAR_STEPS
         after = view.tokens[at + 1].lower if at + 1 < len(view.tokens) else ""
         housed = _follows_house(view, at - 1, words) and after not in words.premises
@@ -152,7 +151,7 @@ def _follows_house(view: View, at: int, words: Words) -> bool:
 
 def _by_street(views: Sequence[View], view: View, words: Words) -> list[Found]:
     """A number and a street, and the places written after them: "3 Wattle Court, Darwin"."""
-    cased = any(c.isupper() for c in view.text)
+    cased = view.cased
     found = []
     for run in view.runs:
         if not run.digits or len(run.digits) > MOST_HOUSE_DIGITS:
@@ -197,7 +196,7 @@ def _with_town(views: Sequence[View], view: View, last: int, words: Words) -> in
 
 def _with_places(view: View, first: int, last: int, words: Words) -> tuple[int, int]:
     """With the words around it that are written as names or numbers, within the sentence."""
-    if not any(c.isupper() for c in view.text):
+    if not view.cased:
         while first and view.tokens[first - 1].lower in words.dwellings:
             first -= 1
         return first, last
@@ -239,12 +238,12 @@ def _with_places(view: View, first: int, last: int, words: Words) -> tuple[int, 
 def _by_cue(views: Sequence[View], view: View, words: Words) -> list[Found]:
     found = []
     for run in view.runs:
-        cues = [pair for pair in near_cues(views, view, run.first, run.last) if pair[1] != "ending"]
+        said = near_cues(views, view, run.first, run.last, words)
+        cues = [pair for pair in said if pair[1] != "ending"]
         if cues and run is not view.runs[0] and cues[0][1] == "birth_date":
             cues = cues[1:]  # both were asked for, the date first
         before = [token.lower for token in view.tokens[max(0, run.first - 2) : run.first]]
-        ends = run.last + 1 == len(view.tokens) or view.text[run.end] in ",.?!"
-        if before == words.at_number and ends:
+        if before == words.at_number and view.pauses_after(run.last):
             start = view.tokens[run.first - 1].start
             found.append(Found("address", view.number, start, run.end))
         if not cues or cues[0][1] != "address" or cues[0][0] > NEAR_STEPS:
@@ -269,10 +268,7 @@ def _is_said_alone(view: View, run: Run, words: Words) -> bool:
     before = view.tokens[run.first - 1].lower if run.first else ""
     if before in words.any_number or before in words.dwellings:
         return True
-    if run.last + 1 == len(view.tokens):
-        return True
-    after = view.tokens[run.last + 1]
-    return view.text[run.end] in ",.?!" or after.text[0].isupper()
+    return view.pauses_after(run.last) or view.tokens[run.last + 1].text[0].isupper()
 
 
 def _by_model(views: Sequence[View], view: View, words: Words) -> list[Found]:
@@ -326,7 +322,7 @@ def _is_address(
     lower = [view.tokens[n].lower for n in stretch]
     number = any(run.digits and first <= run.first <= last for run in view.runs)
     named = any(word in words.streets for word in lower)
-    if any(c.isupper() for c in view.text):
+    if view.cased:
         capitals = [n for n in stretch if view.tokens[n].text[0].isupper()]
         named = named or sum(len(view.tokens[n].text) > 1 for n in capitals) > 1
     street = any(likely[n]["street"] >= LIKELY for n in stretch) or any(
@@ -335,7 +331,7 @@ def _is_address(
     after = view.tokens[last + 1].lower if last + 1 < len(view.tokens) else ""
     if not number and after in words.premises:
         return False
-    cues = near_cues(views, view, first, last)
+    cues = near_cues(views, view, first, last, words)
     about = any(kind == "address" and steps <= NEAR_STEPS for steps, kind in cues)
     nearest = next((kind for _, kind in cues if kind != "ending"), "")
     if not any(likely[n]["street"] >= LIKELY for n in stretch) and any(

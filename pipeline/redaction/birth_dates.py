@@ -7,7 +7,7 @@ from pipeline.records import Kind
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
 from pipeline.redaction.numbers import is_of_card
-from pipeline.redaction.words import Words
+from pipeline.redaction.words import Words, any_of
 
 NEAR_STEPS = 22
 """So near the birth must be talked about."""
@@ -16,10 +16,6 @@ MOST_PUTTING_RIGHT = 12
 """Words of a turn that puts a date right: "it's the twenty-first"."""
 AGAIN_TURNS = 2
 """Turns after a date of birth in which it is read back or put right."""
-_LONG_AGO = re.compile(
-    r"\b19[2-9]\d\b|\bnineteen[ -](?:twen|thir|for|fif|six|seven|eigh|nine)", re.IGNORECASE
-)
-"""A whole date of the last century is hardly any but somebody's birth."""
 _LONG_AGO_WRITTEN = re.compile(r"\b\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?(?:19[2-9]\d|[3-9]\d)(?!\d)")
 _WHOLE = re.compile(
     r"(?:(?:0?[1-9]|[12]\d|3[01])(?:0?[1-9]|1[0-2])|(?:0?[1-9]|1[0-2])(?:0?[1-9]|[12]\d|3[01]))"
@@ -30,12 +26,13 @@ _ORDINAL = re.compile(r"\d{1,2}(?:st|nd|rd|th)$")
 
 def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
     """All dates of birth, in whole or in part."""
+    long_ago = _long_ago(words)
     found: list[Found] = []
     for view in views:
         for first, last, numbers, month in _dates(view, words):
             # No security code has a month, and no card number.
             others = ("ending", "cvv", "card") if month else ("ending",)
-            said = near_cues(views, view, first, last)
+            said = near_cues(views, view, first, last, words)
             cues = [pair for pair in said if pair[1] not in others]
             start, end = view.tokens[first].start, view.tokens[last].end
             # "Won't be a second", "the other one".
@@ -68,21 +65,27 @@ def find_birth_dates(views: Sequence[View], words: Words) -> list[Found]:
                 for f in found
             )
             whole = numbers >= 2 or month
+            # "The first line" is no date.
+            alone = view.pauses_after(last) and not one_word
             put_right = again and len(view.tokens) <= MOST_PUTTING_RIGHT and not nearer
             if (
                 (about and (whole or (_answers(views, view, first, last, words) and not one_word)))
                 or (again and whole and not nearer)
-                or (again and about and _stands_alone(view, last) and not one_word)
-                or (put_right and _stands_alone(view, last) and not one_word)
+                or ((put_right or (again and about)) and alone)
                 or (_is_whole_turn(view) and not cues)
                 or (_LONG_AGO_WRITTEN.search(view.text[start:end]) and not nearer)
-                or (month and numbers > 1 and _LONG_AGO.search(view.text[start:end]) and not nearer)
+                or (month and numbers > 1 and long_ago.search(view.text[start:end]) and not nearer)
             ):
                 # "My date of birth is the 3rd of May and my pin is 4711."
                 code = bool(cues) and cues[0][1] == "secret" and not month
                 kind: Kind = "secret" if code else "birth_date"
                 found.append(Found(kind, view.number, start, end))
     return found
+
+
+def _long_ago(words: Words) -> re.Pattern[str]:
+    """A year of the last century: a whole date with it is hardly any but somebody's birth."""
+    return re.compile(rf"\b19[2-9]\d\b|\b{any_of(words.last_century, '[ -]')}", re.IGNORECASE)
 
 
 def date_spans(view: View, words: Words) -> list[tuple[int, int]]:
@@ -154,20 +157,15 @@ def _answers(views: Sequence[View], view: View, first: int, last: int, words: Wo
     )
 
 
-def _stands_alone(view: View, last: int) -> bool:
-    """Whether a pause follows: "the first line" is no date."""
-    return last + 1 == len(view.tokens) or view.text[view.tokens[last].end] in ",.?!"
-
-
 def _is_month(view: View, at: int, words: Words) -> bool:
     token = view.tokens[at]
     if token.lower not in words.months:
         return False
-    if token.lower not in ("may", "march", "mar") or token.text[0].isupper():
+    if token.lower not in words.month_verbs or token.text[0].isupper():
         return True
     # These are verbs too where they are not written as names and no number stands beside them.
     beside = [view.tokens[n].lower for n in (at - 1, at + 1) if 0 <= n < len(view.tokens)]
-    return any(_is_number(word, words) or word == "of" for word in beside)
+    return any(_is_number(word, words) or word in words.beside_months for word in beside)
 
 
 def _is_number(word: str, words: Words) -> bool:
@@ -176,9 +174,7 @@ def _is_number(word: str, words: Words) -> bool:
         word.isdigit()
         or bool(_ORDINAL.match(word))
         or word in words.ordinals
-        or word in numbers.digits
-        or word in numbers.teens
-        or word in numbers.tens
+        or numbers.has(word)
         or word in numbers.hundreds
         or word in numbers.repeats
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.records import Turn
-from pipeline.redaction.splits import split_runs
+from pipeline.redaction.split_runs import split_runs
 from pipeline.redaction.spoken import Run, Token, read_runs, tokens_of
 from pipeline.redaction.words import Phrases, Words, cue_phrases, words_of
 
@@ -26,10 +26,6 @@ SHORT_TURN_WORDS = 6
 """A turn so short ("uh-huh, go on") keeps the subject of the one before it."""
 REACH_TURNS = 3
 """Turns back that are looked at for what a number is."""
-
-
-_OWNS = {"the", "my", "our", "your", "his", "her", "their"}
-_PLACES = {"on", "of", "off", "from", "for"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +53,17 @@ class View:
         return self.turn.text
 
     @property
+    def cased(self) -> bool:
+        """Whether the text has capitals at all: some recognisers write none."""
+        return any(c.isupper() for c in self.text)
+
+    @property
     def asks(self) -> bool:
         return "?" in self.text[-40:]
+
+    def pauses_after(self, at: int) -> bool:
+        """Whether a pause follows a word, or nothing more."""
+        return at + 1 == len(self.tokens) or self.text[self.tokens[at].end] in ",.?!"
 
 
 def views_of(turns: Sequence[Turn], language: str | None) -> tuple[list[View], Words]:
@@ -75,7 +80,9 @@ def views_of(turns: Sequence[Turn], language: str | None) -> tuple[list[View], W
     return views, words
 
 
-def near_cues(views: Sequence[View], view: View, first: int, last: int) -> list[tuple[int, str]]:
+def near_cues(
+    views: Sequence[View], view: View, first: int, last: int, words: Words
+) -> list[tuple[int, str]]:
     """What is said around the words ``first``..``last`` of a turn, nearest first.
 
     Returns
@@ -91,7 +98,7 @@ def near_cues(views: Sequence[View], view: View, first: int, last: int) -> list[
             between = view.text[view.tokens[last].end : view.tokens[cue.first].start]
             steps = cue.first - last + AFTER_STEPS
             said = [token.lower for token in view.tokens[last + 1 : cue.first]]
-            if said and said[0] in ("is", "was", "being") and set(said[1:]) <= _OWNS:
+            if said and said[0] in words.names_number and _all_own(said[1:], words):
                 steps = NAMED_AFTER_STEPS
             # What stands before another number names that one.
             elif any(last < run.first <= cue.first + 4 for run in view.runs if run.first > last):
@@ -112,6 +119,10 @@ def near_cues(views: Sequence[View], view: View, first: int, last: int) -> list[
     return sorted(found, key=lambda pair: pair[0])
 
 
+def _all_own(said: Sequence[str], words: Words) -> bool:
+    return all(word in words.possessives for word in said)
+
+
 def _strength(cue: CueWord) -> int:
     """More steps for a word that says little, fewer for some words that say it exactly."""
     return WEAK_STEPS if cue.weak else -EXACT_STEPS * (cue.last > cue.first)
@@ -128,11 +139,16 @@ def _within_letters(tokens: Sequence[Token], at: int, length: int, words: Words)
     return any(len(token.text) == 1 and token.text.isalpha() for token in beside)
 
 
-def _is_place(lower: Sequence[str], at: int, meaning: str, cues: Sequence[CueWord]) -> bool:
+def _is_place(
+    lower: Sequence[str], at: int, meaning: str, cues: Sequence[CueWord], words: Words
+) -> bool:
     """Whether words say where a number is printed: "your account number on the invoice"."""
     # "On the invoice", "for the travel claim".
-    owned = any(at > n and lower[at - n] in _OWNS and lower[at - n - 1] in _PLACES for n in (1, 2))
-    if not owned and lower[at] not in _PLACES:
+    owned = any(
+        at > n and lower[at - n] in words.possessives and lower[at - n - 1] in words.printed_places
+        for n in (1, 2)
+    )
+    if not owned and lower[at] not in words.printed_places:
         return False
     before = [cue for cue in cues if not cue.weak and cue.kind != "ending"][-1:]
     if not before:
@@ -160,7 +176,7 @@ def _cues(tokens: Sequence[Token], phrases: Phrases, words: Words) -> list[CueWo
                     weak = True
                     if cues and cues[-1].last == at - 1 and not cues[-1].weak:
                         meaning = cues[-1].kind
-                if meaning != "nothing" and not _is_place(lower, at, meaning, cues):
+                if meaning != "nothing" and not _is_place(lower, at, meaning, cues, words):
                     cues.append(CueWord(meaning.rstrip("?"), at, at + length - 1, weak))
                 at += length
                 break

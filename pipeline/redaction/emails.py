@@ -38,7 +38,7 @@ def find_emails(views: Sequence[View], words: Words) -> list[Found]:
         for run in view.runs:
             letters = sum(character.isalpha() for character in run.value)
             single = letters > 1 and all(len(piece.value) == 1 for piece in run.pieces)
-            if single and (beside or _is_talked_about(views, view, run.first)):
+            if single and (beside or _is_talked_about(views, view, run.first, words)):
                 end = run.end
                 # "K, B, plumbing" of "kbplumbing.ie".
                 if run.last + 1 < len(view.tokens):
@@ -141,7 +141,7 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
                     start, end = view.tokens[first].start, view.tokens[last].end
                     found.append(Found("email", view.number, start, end))
                     taken = last
-        elif word in email.hosts and at and _is_talked_about(views, view, at - 1):
+        elif word in email.hosts and at and _is_talked_about(views, view, at - 1, words):
             # Without an "at" between: "sean murphy gmail dot com".
             first, last = _local_part(view, at - 1, words), _domain(lower, at, words)
             if first < at and last is not None and last > at:
@@ -151,7 +151,7 @@ def _spoken(views: Sequence[View], view: View, words: Words) -> list[Found]:
         elif (
             word in email.joins
             and 0 < at < len(lower) - 1
-            and (word in email.sure_joins or _is_talked_about(views, view, at))
+            and (word in email.sure_joins or _is_talked_about(views, view, at, words))
         ):
             first, last = _local_part(view, at, words), at + 1
             while last + 2 < len(lower) and lower[last + 1] in email.joins:
@@ -178,13 +178,13 @@ def _sign(lower: Sequence[str], at: int, words: Words) -> int:
 
 
 def _is_digit(word: str, words: Words) -> bool:
-    numbers = words.numbers
-    return word.isdigit() or word in numbers.digits or word in numbers.teens or word in numbers.tens
+    return word.isdigit() or words.numbers.has(word)
 
 
-def _is_talked_about(views: Sequence[View], view: View, at: int) -> bool:
+def _is_talked_about(views: Sequence[View], view: View, at: int, words: Words) -> bool:
     return any(
-        kind == "email" and steps <= NEAR_STEPS for steps, kind in near_cues(views, view, at, at)
+        kind == "email" and steps <= NEAR_STEPS
+        for steps, kind in near_cues(views, view, at, at, words)
     )
 
 
@@ -241,7 +241,7 @@ def _local_part(view: View, last: int, words: Words) -> int:
         if aside:
             first -= aside
             continue
-        if first > 1 and _spells(view, first - 1):
+        if first > 1 and _spells(view, first - 1, words):
             first -= 1
             continue
         if word.text.startswith("["):
@@ -287,9 +287,9 @@ def _aside_at(view: View, first: int, words: Words) -> bool:
     return any(" ".join(said[:length]) in words.email.asides for length in (3, 2, 1))
 
 
-def _spells(view: View, at: int) -> bool:
+def _spells(view: View, at: int, words: Words) -> bool:
     """Whether a word joins a letter to the word that spells it: "J for Juliet"."""
-    return view.tokens[at].lower in ("for", "as", "in", "like") and any(
+    return view.tokens[at].lower in words.email.spells and any(
         len(token.text) == 1 and token.lower not in ("i",)
         for token in view.tokens[max(0, at - 2) : at]
     )

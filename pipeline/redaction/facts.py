@@ -36,16 +36,21 @@ class HiddenFacts:
 
 
 def hide(
-    facts: CallFacts, kinds: Collection[Kind], default_language: str | None = None
+    facts: CallFacts,
+    kinds: Collection[Kind],
+    default_language: str | None = None,
+    *,
+    threads: int = 0,
 ) -> HiddenFacts:
     """Replaces personal data of these kinds in the turns by stand-ins.
 
-    ``default_language`` is that of facts that name none.
+    ``default_language`` is that of facts that name none; the model reads in so many ``threads``
+    (0: as many as there are cores).
 
     The moves that the tagger found in the words stay what they were; only their places shift. What
     was hidden before stays hidden: its words are not known any more, and are empty here.
     """
-    redacted = redact(facts.turns, kinds, facts.language or default_language)
+    redacted = redact(facts.turns, kinds, facts.language or default_language, threads=threads)
     new = list(zip(redacted.redactions, redacted.words, strict=True))
     hidden = HiddenFacts(facts, redacted.words, _shifts(new))
     moves = facts.moves

@@ -1,5 +1,6 @@
 """Finds personal data in the turns of a call, by rules and by a small model."""
 
+import os
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,15 +21,22 @@ __all__ = ["Found", "find"]
 
 
 def find(
-    turns: Sequence[Turn], kinds: Collection[Kind], language: str | None = "en"
+    turns: Sequence[Turn],
+    kinds: Collection[Kind],
+    language: str | None = "en",
+    *,
+    threads: int = 0,
 ) -> list[Found]:
-    """What is personal in the turns, in order, without overlaps. Raises ModelError."""
+    """What is personal in the turns, in order, without overlaps. Raises ModelError.
+
+    The model reads in so many ``threads``; 0: as many as there are cores.
+    """
     if not kinds:
         return []
     views, words = views_of(turns, language)
     if len(views) <= CACHED_TEXTS:
-        # The model takes the time: all processors read the turns before the rules ask for them.
-        with ThreadPoolExecutor() as pool:
+        # The model takes the time: all threads read the turns before the rules ask for them.
+        with ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
             list(pool.map(partial(likely_words, views), views))
     numbers = find_numbers(views, words)
     dates = find_birth_dates(views, words)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from pipeline.redaction.context import View, near_cues
-from pipeline.redaction.continued import is_word, nearly
 from pipeline.redaction.found import Found
+from pipeline.redaction.number_forms import is_word, nearly
 from pipeline.redaction.spoken import Run
 from pipeline.redaction.words import Words
 
@@ -18,6 +18,7 @@ AGAIN_TURNS = 3
 
 
 def measures(view: View, run: Run, words: Words) -> bool:
+    """Whether a number counts or measures something, and is no house's: "nearly three hours"."""
     following = view.tokens[run.last + 1].lower if run.last + 1 < len(view.tokens) else ""
     before = view.tokens[run.first - 1].lower if run.first else ""
     return (
@@ -52,7 +53,7 @@ def put_right(
 def _is_numbered(views: Sequence[View], view: View, run: Run, words: Words) -> bool:
     """Whether "number" stands before a run, and nothing that is no house."""
     before = view.tokens[run.first - 1].lower if run.first else ""
-    cues = near_cues(views, view, run.first, run.last)
+    cues = near_cues(views, view, run.first, run.last, words)
     return before in words.any_number and (not cues or cues[0][1] != "harmless")
 
 

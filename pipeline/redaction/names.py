@@ -41,7 +41,7 @@ def find_names(views: Sequence[View], words: Words) -> list[Found]:
     found: list[tuple[View, int]] = []
     spelt: list[Found] = []
     for view in views:
-        cased = any(c.isupper() for c in view.text)
+        cased = view.cased
         likely = likely_words(views, view)
         asked = view.number > 0 and asks_name(views[view.number - 1], words)
         others = _others_names(view, words)
@@ -73,8 +73,7 @@ def _is_name(
     surely = _before(view, n, words.introduces_surely, words) or _after_kin(view, n, words)
     if token.text.startswith(("I'", "I’")):
         return False
-    numbers = words.numbers
-    if bare in numbers.digits or bare in numbers.teens or bare in numbers.tens:
+    if words.numbers.has(bare):
         return False
     if bare in words.ordinals or bare in words.numbers.letter_names or _is_no_word(view, n, words):
         return False
@@ -156,7 +155,7 @@ def _with_neighbours(
 ) -> list[int]:
     """Also initials and further names beside: "Gregory P. Lindqvist", "O'Dowd-Brennan"."""
     names = set(chosen)
-    cased = any(c.isupper() for c in view.text)
+    cased = view.cased
     for n in sorted(chosen):
         for step in (1, -1):
             at = n + step

@@ -1,4 +1,7 @@
-"""Forms that a number has whatever is said of it: valid check digits, ways of writing, lengths."""
+"""What a run is by its own form, whatever is said of it.
+
+A number by check digits, ways of writing and lengths; a count; a word after all; one said before.
+"""
 
 import re
 
@@ -16,6 +19,11 @@ EMERGENCY = ("911", "999", "112", "000", "111", "101", "988", "411")
 """Numbers that everybody may call (emergency, police, directory)."""
 MOST_COUNTED_DIGITS = 6
 """Longer numbers count nothing, whatever follows them."""
+MOST_OTHERS = 4
+"""Words beside a number in a turn that hardly says anything else."""
+MOST_MISHEARD = 2
+SAME_DIGITS = 4
+"""So many digits in common make a number the same as one said before."""
 REGIONS = ("US", "GB", "IE", "IN", "AU", "CA", "NZ", "ZA", "DE", "FR", "ES")
 """Whose ways of writing telephone numbers are known without a country code."""
 
@@ -115,3 +123,26 @@ def counts(view: View, run: Run, words: Words) -> bool:
     following = view.tokens[run.last + 1]
     joined = re.fullmatch(r"[\s-]?", view.text[run.end : following.start])
     return joined is not None and following.lower in words.units
+
+
+def is_all(view: View, run: Run) -> bool:
+    """Whether a turn hardly says anything but a number: one that goes on or is read back."""
+    others = len(view.tokens) - (run.last - run.first + 1)
+    return len(run.value) >= 1 and others <= MOST_OTHERS and len(run.pieces) > others
+
+
+def is_word(view: View, run: Run, words: Words) -> bool:
+    """Whether a run of one is a word, after all: "I", "the wrong one"."""
+    token = view.tokens[run.first]
+    return run.first == run.last and (
+        run.value in ("I", "A")
+        or token.lower in words.interjections
+        or (token.lower in words.pronouns and not is_all(view, run))
+    )
+
+
+def nearly(one: str, other: str, least: int = SAME_DIGITS) -> bool:
+    """Whether two numbers of more than ``least`` digits differ in one or two, as if misheard."""
+    if len(one) != len(other) or len(one) <= least:
+        return False
+    return sum(a != b for a, b in zip(one, other, strict=True)) <= MOST_MISHEARD

@@ -5,17 +5,23 @@ from collections.abc import Sequence
 
 from pipeline.records import Kind
 from pipeline.redaction.context import View, near_cues
-from pipeline.redaction.continued import (
-    FAR_STEPS,
-    NEAR_STEPS,
+from pipeline.redaction.found import Found
+from pipeline.redaction.number_forms import (
+    CARD_DIGITS,
+    EMERGENCY,
+    PHONE_DIGITS,
     SAME_DIGITS,
-    between_parts,
+    by_form,
+    counts,
     is_all,
     is_word,
+)
+from pipeline.redaction.number_parts import (
+    FAR_STEPS,
+    NEAR_STEPS,
+    between_parts,
     with_continuations,
 )
-from pipeline.redaction.found import Found
-from pipeline.redaction.number_forms import CARD_DIGITS, EMERGENCY, PHONE_DIGITS, by_form, counts
 from pipeline.redaction.spoken import Run
 from pipeline.redaction.words import Words
 
@@ -42,7 +48,7 @@ def find_numbers(views: Sequence[View], words: Words) -> list[Found]:
             if is_word(view, run, words):
                 left.append((view, run))
                 continue
-            kind = _kind_of(views, view, run, harmless)
+            kind = _kind_of(views, view, run, harmless, words)
             if kind is None:
                 left.append((view, run))
             else:
@@ -60,8 +66,11 @@ def _start(view: View, run: Run) -> int:
     return run.start - (view.text[max(0, run.start - 1) : run.start] in ("+", "("))
 
 
-def _kind_of(views: Sequence[View], view: View, run: Run, harmless: list[str]) -> Kind | None:
-    said = [pair for pair in near_cues(views, view, run.first, run.last) if pair[0] <= FAR_STEPS]
+def _kind_of(
+    views: Sequence[View], view: View, run: Run, harmless: list[str], words: Words
+) -> Kind | None:
+    cues = near_cues(views, view, run.first, run.last, words)
+    said = [pair for pair in cues if pair[0] <= FAR_STEPS]
     against = said and said[0][1] == "harmless" and said[0][0] <= NEAR_STEPS
     if len(run.digits) >= SAME_DIGITS and run.digits in harmless:
         return None

@@ -7,7 +7,7 @@ from pipeline.redaction.birth_dates import date_spans
 from pipeline.redaction.context import View
 from pipeline.redaction.found import Found
 from pipeline.redaction.spoken import Token
-from pipeline.redaction.words import Words
+from pipeline.redaction.words import Words, any_of
 
 ASKED_WORDS = 6
 """A turn without a question mark asks for what it names so near its end."""
@@ -28,27 +28,11 @@ LEAST_SIGNED = 3
 _LIKE_PASSWORD = re.compile(
     r"(?<![\w@.-])(?=[\w-]*[A-Za-z]{3})(?=[\w-]*\d)\w[\w-]{6,}(?![\w@-])(?!\.\w)"
 )
-_SETS = re.compile(
-    r"\b(?:set|changed?|reset|made|put) (?:it|that|(?:my|the) (?:password|passcode|pin|code))"
-    r" (?:to|as)\s+",
-    re.IGNORECASE,
-)
-"""What is told after "I changed it to", where a secret is talked about."""
-_CHOOSES = re.compile(
-    r"\b(?:(?:can|could) (?:I|we) (?:have|use|make it|go with)"
-    r"|(?:let's|I'll|we'll) (?:use|say|make it|go with))\s+(?!(?:it|that|this|my|a|the)\b)",
-    re.IGNORECASE,
-)
-"""So a customer who is asked says what a secret shall be."""
-_TELLS = re.compile(
-    r"(?:\s+[\w']+){0,5}?[\s,:]*"
-    r"(?:\b(?:would be|should be|will be|was set to|is|it's|was|are)\b|:|=)[\s,:]+",
-    re.IGNORECASE,
-)
 
 
 def find_passwords(views: Sequence[View], words: Words) -> list[Found]:
     """Secrets in words: told after "the password is", or in answer to what asks for one."""
+    tell, change, choose = _tell(words), _change(words), _choose(words)
     found = []
     for view in views:
         for cue in view.cues:
@@ -56,21 +40,44 @@ def find_passwords(views: Sequence[View], words: Words) -> list[Found]:
                 continue
             if view.tokens[cue.last].lower.endswith("'s"):
                 found.extend(_told(view, view.tokens[cue.last].end, words))
-            tells = _TELLS.match(view.text, view.tokens[cue.last].end)
+            tells = tell.match(view.text, view.tokens[cue.last].end)
             if tells:
                 found.extend(_told(view, tells.end(), words))
                 found.extend(_written(view, tells.end()))
         found.extend(_with_signs(view, words))
         if any(_is_of_secrets(other) for other in views[max(0, view.number - 2) : view.number + 2]):
-            for sets in _SETS.finditer(view.text):
+            for sets in change.finditer(view.text):
                 found.extend(_told(view, sets.end(), words))
         before = views[view.number - 1] if view.number else None
         answers = before is not None and before.turn.role != view.turn.role != "agent"
         if before is not None and answers and _asks(before, words):
             found.extend(_parts(before, view, words) or _told(view, 0, words))
-            for chooses in _CHOOSES.finditer(view.text):
+            for chooses in choose.finditer(view.text):
                 found.extend(_told(view, chooses.end(), words))
     return [*found, *_again(views, found, words)]
+
+
+def _tell(words: Words) -> re.Pattern[str]:
+    """What parts the name of a secret from it: "the password for that would be"."""
+    return re.compile(
+        rf"(?:\s+[\w']+){{0,5}}?[\s,:]*(?:\b{any_of(words.tells_secret)}\b|:|=)[\s,:]+",
+        re.IGNORECASE,
+    )
+
+
+def _change(words: Words) -> re.Pattern[str]:
+    """ "I changed it to": before a secret, where one is talked about."""
+    return re.compile(
+        rf"\b{any_of(words.sets_secret)} {any_of(words.secret_set)} {any_of(words.set_to)}\s+",
+        re.IGNORECASE,
+    )
+
+
+def _choose(words: Words) -> re.Pattern[str]:
+    """ "Can we make it": so a customer who is asked says what a secret shall be."""
+    return re.compile(
+        rf"\b{any_of(words.chooses_secret)}\s+(?!{any_of(words.not_chosen)}\b)", re.IGNORECASE
+    )
 
 
 def _is_of_secrets(view: View) -> bool:
@@ -134,12 +141,12 @@ def _told(view: View, at: int, words: Words) -> list[Found]:
     for begins, ends in date_spans(view, words):  # "your memorable date?"
         if view.tokens[begins].start <= said[0].start < view.tokens[ends].end:
             return [Found("secret", view.number, view.tokens[begins].start, view.tokens[ends].end)]
-    if {bare, said[0].lower} & set(words.not_secret) or bare.endswith("ing"):
+    if {bare, said[0].lower} & set(words.not_secret) or bare.endswith(tuple(words.verb_endings)):
         return []
     end = _with_following(view, said[0], tokens, last, words)
     found = [Found("secret", view.number, said[0].start, end)]
     for other in tokens[last + 1 :]:
-        if other.lower == "or":
+        if other.lower in words.alternatives:
             found.extend(_told(view, other.end, words))
             break
     return found

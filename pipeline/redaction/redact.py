@@ -19,12 +19,18 @@ class Redacted:
     words: tuple[str, ...]
 
 
-def redact(turns: Sequence[Turn], kinds: Collection[Kind], language: str | None = "en") -> Redacted:
+def redact(
+    turns: Sequence[Turn],
+    kinds: Collection[Kind],
+    language: str | None = "en",
+    *,
+    threads: int = 0,
+) -> Redacted:
     """Replaces personal data of these kinds by stand-ins.
 
     The words under a stand-in become one word, from the first one's start to the last one's end,
     with their mean probability. Looks again until nothing more is found, so that redacting what is
-    redacted changes nothing.
+    redacted changes nothing. The model reads in so many ``threads``; 0: as many as there are cores.
 
     Raises
     ------
@@ -35,7 +41,7 @@ def redact(turns: Sequence[Turn], kinds: Collection[Kind], language: str | None 
     hidden: list[Found] = []
     shown = Redacted(original, (), ())
     for _ in range(MOST_ROUNDS):
-        more = find(shown.turns, kinds, language)
+        more = find(shown.turns, kinds, language, threads=threads)
         if not more:
             break
         hidden = sorted([*hidden, *_in_original(more, hidden)], key=lambda f: (f.turn, f.start))

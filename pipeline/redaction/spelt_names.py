@@ -11,6 +11,7 @@ SPELT_LETTERS = 4
 
 
 def asks_name(view: View, words: Words) -> bool:
+    """Whether a turn asks for a name near its end."""
     said = " ".join(token.lower.removesuffix("'s") for token in view.tokens[-16:])
     return any(f" {phrase} " in f" {said} " for phrase in words.asks_name)
 
@@ -33,7 +34,7 @@ def spelt_names(views: Sequence[View], view: View, asked: bool, words: Words) ->
             for other in views[max(0, view.number - 2) : view.number + 2]
             for token in other.tokens
         )
-        cues = near_cues(views, view, run.first, run.last)
+        cues = near_cues(views, view, run.first, run.last, words)
         alone = letters >= SPELT_LETTERS and not any(kind == "harmless" for _, kind in cues)
         others = len(view.tokens) - (run.last - run.first + 1)
         lately = others <= SHORT_TURN_WORDS // 2 and any(

@@ -290,7 +290,7 @@ def _is_verb(token: Token, words: NumberWords) -> bool:
     """Whether a word after "I" is no letter, digit or separator: "nine oh two, I think"."""
     read = (*words.digits, *words.teens, *words.tens, *words.repeats, *words.alphabet)
     said = {word for phrase in (*words.spells, *words.between) for word in phrase.split()}
-    said -= {"think"}
+    said -= set(words.verbs)
     return len(token.text) > 1 and token.text.islower() and token.lower not in (*read, *said)
 
 

@@ -1,5 +1,7 @@
 """What a language says around personal data: ``rubrics/redaction/*.yaml``, read once."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -27,11 +29,17 @@ class NumberWords(BaseModel):
     separators: list[str] = []
     not_letters: list[str] = []
     abbreviations: list[str] = []
+    slashes: list[str] = []
     letter_names: list[str] = []
     adds: list[str] = []
     between: list[str] = []
     between_letters: list[str] = []
+    verbs: list[str] = []
     corrects: list[str] = []
+
+    def has(self, word: str) -> bool:
+        """Whether a word is a number: "four", "twelve", "forty"."""
+        return word in self.digits or word in self.teens or word in self.tens
 
 
 class EmailWords(BaseModel):
@@ -49,6 +57,7 @@ class EmailWords(BaseModel):
     tells: list[str] = []
     articles: list[str] = []
     sure_joins: list[str] = []
+    spells: list[str] = []
     signs: list[str] = []
 
 
@@ -63,6 +72,9 @@ class Words(BaseModel):
     ending: list[str] = []
     any_number: list[str] = []
     owners: list[str] = []
+    possessives: list[str] = []
+    printed_places: list[str] = []
+    names_number: list[str] = []
     nothing: list[str] = []
     extensions: list[str] = []
     pronouns: list[str] = []
@@ -102,9 +114,20 @@ class Words(BaseModel):
     fills: list[str] = []
     ends_secret: list[str] = []
     not_secret: list[str] = []
+    verb_endings: list[str] = []
+    alternatives: list[str] = []
     secret_questions: list[str] = []
+    tells_secret: list[str] = []
+    chooses_secret: list[str] = []
+    not_chosen: list[str] = []
+    sets_secret: list[str] = []
+    secret_set: list[str] = []
+    set_to: list[str] = []
     ages: list[str] = []
     months: list[str] = []
+    month_verbs: list[str] = []
+    beside_months: list[str] = []
+    last_century: list[str] = []
     ordinals: list[str] = []
     date_joins: list[str] = []
     date_tails: list[str] = []
@@ -146,6 +169,12 @@ class Phrases:
 
     meaning: dict[tuple[str, ...], str]
     longest: int
+
+
+def any_of(phrases: Iterable[str], between: str = " ") -> str:
+    """A regular expression of any of the phrases; ``between`` that of what parts their words."""
+    parts = [between.join(re.escape(word) for word in phrase.split()) for phrase in phrases]
+    return f"(?:{'|'.join(parts)})" if parts else "(?!)"
 
 
 @cache

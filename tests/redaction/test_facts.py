@@ -1,6 +1,10 @@
 """Facts whose personal data is hidden: the rest stays what it was, wherever it lies now."""
 
+import threading
+import time
 from dataclasses import replace
+
+import pytest
 
 from pipeline.normalise import normalise
 from pipeline.records import (
@@ -13,6 +17,7 @@ from pipeline.records import (
     Turn,
     Word,
 )
+from pipeline.redaction import find
 from pipeline.redaction.facts import hide, redaction_key
 
 PHONE = "020 7946 0123"
@@ -96,3 +101,32 @@ def test_the_key_of_stored_facts_tells_what_is_hidden():
     assert redaction_key(("name", "card"), keep=False) == redaction_key(
         ("card", "name"), keep=False
     )
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_so_many_threads_read(threads, monkeypatch):
+    readers = set()
+    together = threading.Barrier(threads)
+
+    def read(views, view):  # noqa: ARG001 - as the finder calls it
+        readers.add(threading.get_ident())
+        together.wait(timeout=5)
+        time.sleep(0.01)  # the other turns are taken by other threads, if there are any
+
+    monkeypatch.setattr(find, "likely_words", read)
+    hide(facts_of("Hello.", "Yes.", "Fine.", "Thanks."), ("phone",), threads=threads)
+    assert len(readers) == threads
+
+
+def test_without_a_number_as_many_threads_read_as_there_are_cores(monkeypatch):
+    asked = []
+
+    class Pool(find.ThreadPoolExecutor):
+        def __init__(self, workers: int | None = None) -> None:
+            asked.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(find, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(find.os, "cpu_count", lambda: 3)
+    hide(facts_of("Hello."), ("phone",))
+    assert set(asked) == {3}

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import soundfile
 
+from pipeline.device import choose_device
 from tests.bench.speed.processes import PathProcess
 from tests.bench.speed.recordings import build_call
 
 MINUTES = (1, 5, 20, 60)
 CALLS = 64
+PARALLEL_CALLS = (1, 2, 4, 8)
+"""Processes of a nightly batch that are tried on a GPU; without one the usual two."""
 
 
 def lengths(folder: Path) -> None:
@@ -65,22 +68,29 @@ def calls(folder: Path) -> None:
         soundfile.write(home / f"c{number:02}.wav", piece, rate, subtype="PCM_16")
         os.utime(home / f"c{number:02}.wav", (1e9, 1e9))
     one_s = _score(home / "c00.wav")
-    by_command_s, by_flow_s = _score(home), _score(home, "-m", "flows", "run")
-    print(f"1 call of a minute: {one_s:.1f} s, {60 * one_s:.0f} s an hour of audio")
-    for name, took_s in (("callscore score", by_command_s), ("python -m flows run", by_flow_s)):
+    print("| command, start included | time | for an hour of audio | against one call |")
+    print("|---|---|---|---|")
+    print(f"| callscore score, 1 call of a minute | {one_s:.1f} s | {60 * one_s:.0f} s | |")
+
+    def tell(name: str, took_s: float) -> None:
         per_hour_s = 60 * took_s / CALLS
-        print(f"{CALLS} by {name}: {took_s:.0f} s, {per_hour_s:.0f} s an hour of audio, "
-              f"{per_hour_s / (60 * one_s):.2f} times as much")  # fmt: skip
+        print(f"| {name}, {CALLS} of them | {took_s:.1f} s | {per_hour_s:.0f} s | "
+              f"{per_hour_s / (60 * one_s):.2f} |", flush=True)  # fmt: skip
+
+    tell("callscore score", _score(home))
+    for parallel in PARALLEL_CALLS if choose_device("auto").name == "cuda" else PARALLEL_CALLS[1:2]:
+        took_s = _score(home, "-m", "flows", "run", CALLSCORE_PARALLEL_CALLS=str(parallel))
+        tell(f"python -m flows run, {parallel} at once", took_s)
     print()
 
 
-def _score(what: Path, *command: str) -> float:
+def _score(what: Path, *command: str, **settings: str) -> float:
     """How long a command takes over recordings that it never saw (s), its start included."""
     with tempfile.TemporaryDirectory() as data:
         began = time.perf_counter()
         subprocess.run(
             [sys.executable, *(command or ("-m", "pipeline.cli", "score")), str(what)],
-            env=os.environ | {"CALLSCORE_DATA_DIR": data, "CALLSCORE_LANGUAGE": "en"},
+            env=os.environ | {"CALLSCORE_DATA_DIR": data, "CALLSCORE_LANGUAGE": "en"} | settings,
             check=True,
             capture_output=True,
         )

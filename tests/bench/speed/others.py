@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import models
-from pipeline.engines import choose_device
+from pipeline.device import choose_device
 from tests.bench.speed.processes import PathProcess
 from tests.bench.speed.recordings import TimedCall
 from tests.bench.speed.tables import diarization_error, word_errors
@@ -25,7 +25,7 @@ def run(calls: Sequence[TimedCall], environment: Path | None) -> None:
     if environment is None:
         print("whisperX and senko: not timed; make bench-speed installs them, or give --others\n")
         return
-    device, _ = choose_device("auto")
+    device = choose_device("auto").name
     for call in calls:
         print(f"{call.name}, mono, {call.duration_s:.0f} s\n")
         print("| command, start included | time | word errors | DER |\n|---|---|---|---|")

@@ -18,7 +18,8 @@ import numpy as np
 
 from pipeline import activity, audio, call, models, separate
 from pipeline.batch import Batch, score_one
-from pipeline.engines import SpeechEngines, choose_device
+from pipeline.device import choose_device
+from pipeline.engines import SpeechEngines
 from pipeline.find import find_recordings
 from pipeline.records import CallFacts, Metadata
 from pipeline.rubric import load_rubrics
@@ -48,7 +49,7 @@ def faster_whisper(*, batched: bool) -> Hear:
     """The recogniser alone, with word times, on all that its own defaults let through."""
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 
-    device, _ = choose_device("auto")
+    device = choose_device("auto").name
     precision = "float16" if device == "cuda" else "int8"
     model = WhisperModel(
         str(models.whisper_dir()),
@@ -162,7 +163,7 @@ def _pyannote_defaults() -> SpeakerDiarization:
     from tests.bench.speed.voice_prints import VoicePrints
 
     torch.set_num_threads(os.cpu_count() or 1)
-    device = torch.device(choose_device("auto")[0])
+    device = torch.device(choose_device("auto").name)
     with patch.object(speaker_diarization, "get_plda", return_value=None):  # gated; not needed
         pipeline = speaker_diarization.SpeakerDiarization(
             segmentation=str(models.segmentation_file()),

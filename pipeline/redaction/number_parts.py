@@ -7,6 +7,7 @@ from itertools import pairwise
 from pipeline.records import Kind
 from pipeline.redaction.context import View, near_cues
 from pipeline.redaction.found import Found
+from pipeline.redaction.number_forms import SAME_DIGITS, is_all, is_word, nearly
 from pipeline.redaction.spoken import Run
 from pipeline.redaction.words import Words
 
@@ -18,19 +19,14 @@ FAR_STEPS = 30
 """Words that are further off say nothing of a number."""
 MOST_PUTTING_RIGHT = 16
 """Words of a turn that puts a number of the turns before right: "no, it's 18 at the end"."""
-MOST_OTHERS = 4
-"""Words beside a number in a turn that hardly says anything else."""
 MOST_READ_BACK = 3
 """Words of a turn that says a letter again, with the letter: "B, yes"."""
-MOST_MISHEARD = 2
 MOST_PARTS = 6
 """Turns and runs over which a card number is read out."""
 MOST_BETWEEN = 4
 """Words between what was read out and what puts it right: "no, sorry, it's"."""
 MOST_WITHIN = 2
 """So few of them are hidden with it."""
-SAME_DIGITS = 4
-"""So many digits in common make a number the same as one said before."""
 FALSE_START_DIGITS = 2
 """So many digits before a correction are the beginning of what is then said in whole."""
 BACK_TURNS = 3
@@ -64,23 +60,7 @@ def with_continuations(
         for view, run in left
         if (view.number, run.first) not in taken and (view.number, run.first) not in in_cards
     ]
-    return [*known, *_same_again(known, still, words), *_with_cards(known, still)]
-
-
-def is_all(view: View, run: Run) -> bool:
-    """Whether a turn hardly says anything but a number: one that goes on or is read back."""
-    others = len(view.tokens) - (run.last - run.first + 1)
-    return len(run.value) >= 1 and others <= MOST_OTHERS and len(run.pieces) > others
-
-
-def is_word(view: View, run: Run, words: Words) -> bool:
-    """Whether a run of one is a word, after all: "I", "the wrong one"."""
-    token = view.tokens[run.first]
-    return run.first == run.last and (
-        run.value in ("I", "A")
-        or token.lower in words.interjections
-        or (token.lower in words.pronouns and not is_all(view, run))
-    )
+    return [*known, *_same_again(known, still, words), *_with_cards(known, still, words)]
 
 
 def _beside(
@@ -129,7 +109,7 @@ def _kind_beside(
             return "phone"
         if earlier and (
             is_all(view, run)
-            or _goes_on(views, view, run, by_turn)
+            or _goes_on(views, view, run, by_turn, words)
             or _ends_with(view, run)
             or _is_read_back(view, run, by_turn)
             or (len(run.digits) >= 2 and _is_part(view, run))
@@ -186,9 +166,11 @@ def _is_read_back(view: View, run: Run, by_turn: Mapping[int, Sequence[tuple[Kin
     )
 
 
-def _goes_on(views: Sequence[View], view: View, run: Run, by_turn: Mapping[int, object]) -> bool:
+def _goes_on(
+    views: Sequence[View], view: View, run: Run, by_turn: Mapping[int, object], words: Words
+) -> bool:
     """Whether digits without a word about them follow a personal number in the turns before."""
-    said = near_cues(views, view, run.first, run.last)
+    said = near_cues(views, view, run.first, run.last, words)
     brief = len(view.tokens) <= MOST_PUTTING_RIGHT
     near = view.number in by_turn or view.number - 1 in by_turn
     return (
@@ -222,7 +204,7 @@ def _over_turns(
             against = again or any(
                 kind in OTHER_NUMBERS and steps <= FAR_STEPS // 2
                 for part, one in parts
-                for steps, kind in near_cues(views, part, one.first, one.last)
+                for steps, kind in near_cues(views, part, one.first, one.last, words)
             )
             if len(parts) > 1 and (
                 (len(digits) in (15, 16) and luhn.is_valid(digits))
@@ -250,13 +232,6 @@ def _may_go_on(parts: Sequence[tuple[View, Run]], view: View, run: Run, words: W
     return view.turn.role == before.turn.role or (
         _in_groups(last) and _in_groups(run) and view.number - before.number <= 2
     )
-
-
-def nearly(one: str, other: str, least: int = SAME_DIGITS) -> bool:
-    """Whether two numbers of more than ``least`` digits differ in one or two, as if misheard."""
-    if len(one) != len(other) or len(one) <= least:
-        return False
-    return sum(a != b for a, b in zip(one, other, strict=True)) <= MOST_MISHEARD
 
 
 def _same_again(
@@ -293,17 +268,17 @@ def _starts_falsely(view: View, run: Run, other: View, whole: Run, words: Words)
     )
 
 
-def _with_cards(found: Sequence[Number], left: Sequence[tuple[View, Run]]) -> list[Number]:
+def _with_cards(
+    found: Sequence[Number], left: Sequence[tuple[View, Run]], words: Words
+) -> list[Number]:
     """What looks like an expiry date beside a card number: "twelve slash thirty"."""
     cards = {view.number for kind, view, run in found if kind == "card"}
+    slashes = ("/", *words.numbers.slashes)
     return [
         ("card", view, run)
         for view, run in left
         if _EXPIRY.match(run.digits)
         and len(run.digits) == len(run.value)
-        and (
-            "slash" in view.text[run.start : run.end].lower()
-            or "/" in view.text[run.start : run.end]
-        )
+        and any(slash in view.text[run.start : run.end].lower() for slash in slashes)
         and cards & {view.number, view.number - 1, view.number - 2}
     ]
