@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.errors import ModelError
+from pipeline import memory
+from pipeline.errors import ModelError, TransientError
 
 CUBLAS = "libcublas.so.12"
 """CTranslate2 opens it at its first computation and fails only then. It needs nothing else of CUDA
@@ -17,9 +18,9 @@ INSTALL_CUBLAS = (
     f"CTranslate2 computes with CUDA 12's cuBLAS, and torch brings CUDA 13's: install "
     f"{CUBLAS_PACKAGE} beside callscore (the extra callscore[gpu])"
 )
-RENEW_DRIVER = (
+TORCH_DOES_NOT = (
     "torch cannot compute on it: renew NVIDIA's driver (580 or newer for CUDA 13), see that "
-    "nvidia-smi lists the GPU, or set device to cpu"
+    "nvidia-smi lists the GPU and that this torch was built for CUDA, or set device to cpu"
 )
 
 
@@ -35,13 +36,15 @@ class Device:
 def choose_device(wanted: str) -> Device:
     """The device that the models will run on. ``wanted``: auto, cpu or cuda.
 
-    A GPU counts only when CTranslate2 *and* torch can compute on it: a driver without the CUDA
-    libraries that each needs is found, and then fails at the first call.
+    A GPU counts only when torch can compute on it and CTranslate2 finds its cuBLAS: a driver
+    without the CUDA libraries that each needs is found, and then fails at the first call.
 
     Raises
     ------
     ModelError
         ``cuda`` is wanted and does not work.
+    TransientError
+        The GPU's memory is full: it may be free again later.
     """
     if wanted == "cpu":
         return Device("cpu", "chosen in the settings")
@@ -67,8 +70,10 @@ def _gpu() -> Device:
         torch.nn.functional.conv1d(ones @ ones, ones).sum().item()
         return Device("cuda", f"{torch.cuda.get_device_name()} works")
     except (RuntimeError, AssertionError) as error:
+        if isinstance(error, RuntimeError) and memory.ran_out(error):
+            raise TransientError("the GPU's memory is full; score fewer calls at once") from None
         why = f"the CUDA device does not work ({type(error).__name__})"
-        return Device("cpu", why, RENEW_DRIVER)
+        return Device("cpu", why, TORCH_DOES_NOT)
 
 
 def _load_cublas() -> bool:

@@ -66,7 +66,7 @@ class Diarizer:
 
     def load(self) -> None:
         """What the first use would do, earlier."""
-        with self._lock:
+        with self._lock, memory.may_run_out("the diarizer"):
             self._loaded()
 
     def diarize(self, samples: np.ndarray, speech: Spans) -> Diarization:
@@ -79,9 +79,12 @@ class Diarizer:
         """
         with self._lock, memory.may_run_out("the diarizer"):
             engine = self._loaded()
-            if isinstance(engine, _Bundled):
-                return engine.diarize(samples, speech)
-            output = engine(_as_file(samples), num_speakers=2)
+            try:
+                if isinstance(engine, _Bundled):
+                    return engine.diarize(samples, speech)
+                output = engine(_as_file(samples), num_speakers=2)
+            finally:
+                self._give_back()
         labels = output.speaker_diarization.labels()
         return Diarization(
             _by_speaker(output.speaker_diarization, labels, speech),
@@ -92,6 +95,13 @@ class Diarizer:
         if self._engine is None:
             self._engine = self._load()
         return self._engine
+
+    def _give_back(self) -> None:
+        """What torch keeps of a GPU's memory: the recogniser, and other processes, want it too."""
+        if self._device == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
 
     def _load(self) -> "_Bundled | Pipeline":
         os.environ["PYANNOTE_METRICS_ENABLED"] = "0"  # it reports file durations otherwise

@@ -93,8 +93,10 @@ def _device(settings: Settings) -> Check:
         from pipeline.device import choose_device
 
         device = choose_device(settings.device)
-    except (CallscoreError, ImportError) as error:
-        return Check("device", False, str(error), "or set device to auto: then the CPU will do")
+    except CallscoreError as error:  # which names the remedy
+        return Check("device", False, str(error))
+    except ImportError as error:
+        return Check("device", False, str(error), "run: make install")
     found = f"{device.name}: {device.why}; {os.cpu_count()} cores"
     return Check("device", True, found, device.remedy)
 

@@ -18,10 +18,12 @@ log = logging.getLogger(__name__)
 class SpeechEngines:
     """Recogniser and diarizer as the settings ask for them. Nothing is loaded before its first use.
 
+    ``cpu_threads``, where it is set, bounds numpy's threads in the whole process too.
+
     Raises
     ------
-    ModelError
-        ``device = "cuda"`` was asked for and does not work.
+    ModelError, TransientError
+        As :func:`pipeline.device.choose_device`.
     """
 
     def __init__(self, settings: Settings):
@@ -29,7 +31,8 @@ class SpeechEngines:
         if device.remedy:
             log.warning("%s; the speech models run on the CPU: run callscore doctor", device.why)
         self.threads = threads = settings.cpu_threads or os.cpu_count() or 1
-        threadpool_limits(threads, "blas")  # numpy's, which takes all cores otherwise
+        if settings.cpu_threads:
+            threadpool_limits(threads, "blas")  # numpy's, which takes all cores otherwise
         compute_type = settings.compute_type
         if compute_type == "auto":
             compute_type = "float16" if device.name == "cuda" else "int8"

@@ -22,13 +22,10 @@ thread keeps for itself, an arena, comes to some hundred megabytes that nobody u
 
 ANEW = "callscore_began_anew"
 
-SIGNS = (
-    "out of memory",
-    "failed to allocate",
-    "can't allocate",
-    "alloc_failed",
-    "invalid device ordinal",  # so CTranslate2 4.8 greets what follows what ran out, on a GPU
-)
+RAN_OUT = ("out of memory", "failed to allocate", "can't allocate", "alloc_failed")
+LEFT_BEHIND = "invalid device ordinal"
+"""So CTranslate2 4.8 fails at its next computation on a GPU whose memory ran out (seen on an H200);
+what fails so then is tried once more."""
 
 _T = TypeVar("_T")
 
@@ -45,13 +42,18 @@ class AtOnce:
 
         It stays at half as many from then on. Any thread may call it.
         """
+        after_it = False
         while True:
             number = self._number
             try:
                 return work(number)
             except (RuntimeError, MemoryError) as error:
+                if after_it and LEFT_BEHIND in str(error):
+                    after_it = False
+                    continue
                 if not ran_out(error) or number == 1:
                     raise
+                after_it = True
                 self._number = min(self._number, number // 2)
                 log.warning("memory ran out; from now on %d %s at a time", number // 2, self._what)
 
@@ -73,7 +75,7 @@ def begin_anew() -> None:
 def ran_out(error: RuntimeError | MemoryError) -> bool:
     """As CTranslate2, torch and pyannote say it, of the GPU's memory and of the machine's."""
     said = str(error).lower()
-    return isinstance(error, MemoryError) or any(sign in said for sign in SIGNS)
+    return isinstance(error, MemoryError) or any(sign in said for sign in RAN_OUT)
 
 
 @contextmanager

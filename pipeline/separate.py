@@ -45,7 +45,7 @@ class Separation:
     warnings: tuple[str, ...] = ()
 
     def to_recognise(self) -> list[Spans]:
-        """What the recogniser gets to hear of each channel."""
+        """Of each channel, the speech that has an owner: what is recognised of it on stereo."""
         return [union(*owners.values()) for owners in self.owners]
 
     def voices(self, words: Sequence[Sequence[Word]]) -> list[Voice]:

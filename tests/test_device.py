@@ -4,12 +4,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import ctranslate2
 import pytest
 
 from pipeline import device
-from pipeline.device import CUBLAS, choose_device
+from pipeline.device import choose_device
 from pipeline.engines import SpeechEngines
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, TransientError
 from pipeline.settings import Settings
 
 
@@ -28,18 +29,6 @@ def broken_gpu(monkeypatch):
     monkeypatch.setattr(device, "_load_cublas", lambda: True)
 
 
-@pytest.fixture
-def cublas_package(tmp_path, monkeypatch):
-    """A library under the name of cuBLAS, where its package has it."""
-    libraries = tmp_path / "nvidia" / "cublas" / "lib"
-    libraries.mkdir(parents=True)
-    import ctranslate2
-
-    some = next(Path(ctranslate2.__file__).parents[1].glob("ctranslate2.libs/libgomp*"))
-    shutil.copy(some, libraries / CUBLAS)
-    monkeypatch.syspath_prepend(tmp_path)
-
-
 @pytest.mark.usefixtures("broken_gpu")
 def test_a_gpu_that_does_not_work_is_passed_over_and_that_is_said(caplog):
     chosen = choose_device("auto")
@@ -53,6 +42,10 @@ def test_a_gpu_that_does_not_work_is_passed_over_and_that_is_said(caplog):
         choose_device("cuda")
 
 
+ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it has another name")
+
+
+@ON_LINUX
 def test_a_gpu_without_cublas_is_passed_over_and_that_is_said(monkeypatch):
     monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
     monkeypatch.setattr(device, "CUBLAS", "libnosuch.so.12")
@@ -63,10 +56,27 @@ def test_a_gpu_without_cublas_is_passed_over_and_that_is_said(monkeypatch):
     assert "nvidia-cublas-cu12" in str(chosen.remedy)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it has another name")
-@pytest.mark.usefixtures("cublas_package")
-def test_cublas_is_found_in_its_package():
+@ON_LINUX
+def test_cublas_is_found_in_its_package(tmp_path, monkeypatch):
+    some = Path(ctranslate2._ext.__file__)  # a library like any other
+    monkeypatch.setattr(device, "CUBLAS", "libnosuch.so.12")
+    assert not device._load_cublas()
+    libraries = tmp_path / "nvidia" / "cublas" / "lib"
+    libraries.mkdir(parents=True)
+    shutil.copy(some, libraries / "libnosuch.so.12")
+    monkeypatch.syspath_prepend(tmp_path)
     assert device._load_cublas()
+
+
+def test_a_gpu_whose_memory_is_full_is_waited_for(monkeypatch):
+    def full(*_size, **_where):
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 MiB")
+
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: 1)
+    monkeypatch.setattr(device, "_load_cublas", lambda: True)
+    monkeypatch.setattr("torch.ones", full)
+    with pytest.raises(TransientError, match="the GPU's memory is full"):
+        choose_device("auto")
 
 
 @pytest.mark.usefixtures("no_gpu")

@@ -25,10 +25,9 @@ LAYERS = [
         "rounding",
         "wording",
         "memory",
-        "device",
         "paths",
     },
-    {"review_tables", "privacy_tables", "coaching_tables"},
+    {"review_tables", "privacy_tables", "coaching_tables", "device"},
     {"fulltext"},
     {"durations", "turn_taking", "manifest", "remote", "signs_of_life", "beep"}
     | {"wipe", "forgotten", "legal_hold"},

@@ -48,7 +48,6 @@ def test_processes_that_score_start_with_it(monkeypatch):
     [
         "CUDA out of memory. Tried to allocate 2.00 GiB",
         "CUDA failed with error out of memory",
-        "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal",
         "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes.",
         "mkl_malloc: failed to allocate memory",
     ],
@@ -79,6 +78,24 @@ def test_fewer_are_done_at_once_from_then_on_when_memory_ran_out(caplog):
     assert at_once.do(work) == 2
     assert tried == [8, 4, 2, 2]
     assert "from now on 2 windows at a time" in caplog.text
+
+
+def test_what_memory_that_ran_out_leaves_behind_costs_no_second_half():
+    left = "parallel_for failed: cudaErrorInvalidDevice: invalid device ordinal"
+    says = iter(["CUDA failed with error out of memory", left, None, left])
+    tried = []
+
+    def work(number):
+        tried.append(number)
+        said = next(says)
+        if said:
+            raise RuntimeError(said)
+
+    at_once = memory.AtOnce(8, "windows")
+    at_once.do(work)
+    assert tried == [8, 4, 4]
+    with pytest.raises(RuntimeError, match="invalid device"):  # without memory that ran out
+        at_once.do(work)
 
 
 def test_one_at_a_time_is_the_least():

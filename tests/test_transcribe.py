@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline import activity
+from pipeline import activity, transcribe
 from pipeline.audio import load
 from pipeline.errors import ModelError, TransientError
 from pipeline.records import Span, Word
@@ -155,6 +155,13 @@ def test_readers_that_share_the_windows_read_what_one_reads(heard):
     for channel in shared.channels:
         assert [w.start_s for w in channel] == sorted(w.start_s for w in channel)
         assert len(channel) > 50
+
+
+def test_a_long_call_is_read_some_windows_after_the_others(heard, monkeypatch):
+    samples, speech, shared = heard
+    monkeypatch.setattr(transcribe, "WINDOWS_AT_HAND", 1)
+    transcriber = Transcriber(BUNDLED, device="cpu", compute_type="int8", threads=2)
+    assert texts(transcriber.transcribe(samples, speech)) == texts(shared)
 
 
 class Cramped:
