@@ -67,7 +67,7 @@ def _ours(_environment: Path, call: TimedCall, _device: str) -> tuple[str, float
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out"
         command = [sys.executable, "-m", "pipeline.cli", "score", call.mono, "--out", out]
-        took_s = _timed(command, CALLSCORE_DATA_DIR=folder, CALLSCORE_REDACT="")
+        took_s = _timed(command, CALLSCORE_DATA_DIR=folder, CALLSCORE_REDACT="[]")
         (told,) = [json.loads(path.read_text()) for path in out.glob("*.json")]
     words = " ".join(turn["text"] for turn in told["turns"])
     return "callscore score, scored and stored", took_s, words
