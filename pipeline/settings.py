@@ -98,8 +98,8 @@ class Settings(BaseSettings):
 
     diarization_segmentation_step: float = Field(0.15, gt=0, le=1)
     """Step between windows of the speaker separation, as a share of the window (10 s). pyannote's
-    own is 0.1, which takes a tenth more of a mono call's time and errs no less (DER 8.0 % against
-    8.1 % on 17 calls; 0.25: 8.3 %)."""
+    own is 0.1, which takes a tenth more of a mono call's time and errs hardly less (DER 8.0 %
+    against 8.1 % on 17 calls; 0.25: 8.3 %)."""
 
     language: str | None = Field(None, pattern=r"^[a-z]{2,3}$")
     """Language of calls whose metadata does not say, such as ``en``; None: detected per call."""
